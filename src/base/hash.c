@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hash.h"
+
+#include <assert.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static uint64_t key[2];
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+
+void random_bytes(void *ptr, size_t len)
+{
+        char *to = ptr;
+        while (len) {
+                ssize_t got = getrandom(to, len, 0);
+                if (got < 0)
+                        abort();
+                to += got;
+                len -= (size_t)got;
+        }
+}
+
+static void draw_key(void)
+{
+        random_bytes(key, sizeof key);
+}
+
+static uint64_t rotate(uint64_t x, int bits)
+{
+        return (x << bits) | (x >> (64 - bits));
+}
+
+static void sip_round(uint64_t v[4])
+{
+        v[0] += v[1];
+        v[1] = rotate(v[1], 13) ^ v[0];
+        v[0] = rotate(v[0], 32);
+        v[2] += v[3];
+        v[3] = rotate(v[3], 16) ^ v[2];
+        v[0] += v[3];
+        v[3] = rotate(v[3], 21) ^ v[0];
+        v[2] += v[1];
+        v[1] = rotate(v[1], 17) ^ v[2];
+        v[2] = rotate(v[2], 32);
+}
+
+uint64_t hash64(struct str s)
+{
+        pthread_once(&key_once, draw_key);
+        uint64_t v[4] = {key[0] ^ 0x736f6d6570736575U, key[1] ^ 0x646f72616e646f6dU,
+                         key[0] ^ 0x6c7967656e657261U, key[1] ^ 0x7465646279746573U};
+        size_t whole = s.len & ~(size_t)7;
+        uint64_t word;
+        for (size_t i = 0; i < whole; i += 8) {
+                memcpy(&word, s.ptr + i, 8);
+                v[3] ^= word;
+                sip_round(v);
+                v[0] ^= word;
+        }
+        word = 0;
+        if (s.len > whole)
+                memcpy(&word, s.ptr + whole, s.len - whole);
+        word |= (uint64_t)s.len << 56;
+        v[3] ^= word;
+        sip_round(v);
+        v[0] ^= word;
+        v[2] ^= 0xff;
+        for (int i = 0; i < 3; i++)
+                sip_round(v);
+        return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+struct digest digest_sha256(struct str s)
+{
+        struct digest digest;
+        int is_done = EVP_Digest(s.ptr, s.len, digest.bytes, NULL, EVP_sha256(), NULL);
+        assert(is_done == 1);
+        return digest;
+}
+
+struct digest digest_hmac_sha256(struct str hmac_key, struct str s)
+{
+        struct digest digest;
+        unsigned int len = sizeof digest.bytes;
+        const unsigned char *done = HMAC(EVP_sha256(), hmac_key.ptr, (int)hmac_key.len,
+                                         (const unsigned char *)s.ptr, s.len, digest.bytes, &len);
+        assert(done && len == sizeof digest.bytes);
+        return digest;
+}
+
+bool digest_equal(const struct digest *a, const struct digest *b)
+{
+        return CRYPTO_memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
+void digest_to_hex(const struct digest *digest, char ret_hex[65])
+{
+        static const char digits[] = "0123456789abcdef";
+        for (size_t i = 0; i < sizeof digest->bytes; i++) {
+                ret_hex[2 * i] = digits[digest->bytes[i] >> 4];
+                ret_hex[2 * i + 1] = digits[digest->bytes[i] & 15];
+        }
+        ret_hex[64] = '\0';
+}

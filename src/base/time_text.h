@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Times as text: RFC 3339 in UTC with milliseconds. Pure arithmetic, valid for years 1970-9999. */
+#ifndef BASE_TIME_TEXT_H
+#define BASE_TIME_TEXT_H
+
+#include <stdint.h>
+
+enum { TIME_TEXT_BYTES = 25 }; /* "2026-11-22T10:00:00.000Z" and a NUL */
+
+/* `wall_ms` is ms since 1970-01-01T00:00:00Z. */
+void time_to_text(int64_t wall_ms, char ret_text[TIME_TEXT_BYTES]);
+
+#endif
