@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that one message leads to, as a value: computed by a pure workflow, stored by one commit,
+ * told to the client as it was stored.
+ *
+ * Strings are safe (redacted, of the policy or of the knowledge base) and borrow from the
+ * request's arena or from the snapshots that the request has pinned.
+ */
+#ifndef CORE_OUTCOME_H
+#define CORE_OUTCOME_H
+
+#include "base/safe_text.h"
+#include "core/verdict.h"
+
+enum { OUTCOME_MAX_PARAMETERS = 8 };
+
+struct parameter {
+        const char *name;
+        struct safe_text value;
+};
+
+struct next_step {
+        struct str action;
+        struct str description;
+        enum priority priority;
+        bool requires_human_review;
+        struct str external_system; /* absent when no system has to act */
+        struct parameter parameters[OUTCOME_MAX_PARAMETERS];
+        size_t parameter_count;
+};
+
+/* Each part is absent when its first string is absent or its flag is false. */
+struct outcome_article {
+        struct str id;
+        struct str title;
+        struct str url;
+        double score; /* 0..1 */
+};
+
+struct outcome_ticket {
+        bool is_open;
+        struct str queue;
+        enum priority priority;
+};
+
+struct outcome_compliance {
+        enum severity severity; /* SEVERITY_NONE: no record */
+        int64_t due_at_ms;
+        bool is_report_candidate; /* a regulator may want to know; a person decides */
+};
+
+/* What awaits a person; every compliance record and every escalation. */
+struct outcome_review {
+        bool is_needed;
+        int64_t due_at_ms;
+        const char *reason; /* "safety", "low_confidence", "human_requested" */
+};
+
+struct outcome {
+        struct verdict verdict;
+        struct next_step next_step;
+        struct safe_text reply;
+        struct str reply_locale;
+        struct outcome_article article;
+        struct outcome_ticket ticket;
+        struct outcome_compliance compliance;
+        struct outcome_review review;
+        bool needs_outbox; /* the external system is told from the outbox */
+};
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/1.1 in: connections of one worker, requests as exchanges, strict framing.
+ *
+ * llhttp parses; this module adds what it leaves open (exactly one Host, no obs-fold, no bare LF,
+ * no space before the colon, HTTP/1.0 and 1.1 only, methods of ours only, Transfer-Encoding only
+ * exactly `chunked`, never with Content-Length, never in HTTP/1.0), all caps and all deadlines.
+ * What breaks the framing is answered with a 4xx, 501 or 505 and the connection is closed.
+ *
+ * One exchange at a time per connection: pipelined requests wait, unread. A client that has shut
+ * its sending side still gets its answers. All calls happen on the loop's thread.
+ *
+ * Life of an exchange: `on_head` when the head is complete, before a body is read (it may answer
+ * already, which refuses the body); `on_request` when the body is complete; then exactly one
+ * exchange_respond(), at once or later. If the client goes away before, the cancel callback runs
+ * once; exchange_respond() is still owed and then only frees. The exchange and all its strings
+ * live until exchange_respond().
+ */
+#ifndef NET_SERVER_H
+#define NET_SERVER_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "net/loop.h"
+
+struct server;
+struct exchange;
+
+enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_METHOD_PUT, HTTP_METHOD_PATCH,
+                   HTTP_METHOD_DELETE, HTTP_METHOD_OPTIONS };
+
+/* Why the server refuses without asking the application. */
+enum http_refusal {
+        REFUSAL_MALFORMED,          /* 400 */
+        REFUSAL_REQUEST_TIMEOUT,    /* 408 */
+        REFUSAL_PAYLOAD_TOO_LARGE,  /* 413 */
+        REFUSAL_URI_TOO_LONG,       /* 414 */
+        REFUSAL_EXPECTATION_FAILED, /* 417 */
+        REFUSAL_HEADERS_TOO_LARGE,  /* 431 */
+        REFUSAL_NOT_IMPLEMENTED,    /* 501: method or transfer coding */
+        REFUSAL_VERSION,            /* 505 */
+        REFUSAL_COUNT
+};
+
+struct http_header {
+        struct str name;
+        struct str value;
+};
+
+struct http_request {
+        enum http_method method;
+        struct str target; /* as sent */
+        struct str path;   /* without the query */
+        struct str query;  /* without '?'; absent when there is none */
+        const struct http_header *headers;
+        size_t header_count;
+        struct str body;      /* whole; absent in on_head */
+        struct str peer;      /* numeric address, "" for a local socket */
+        bool is_loopback;     /* the peer is on this machine */
+        int64_t started_us;   /* monotonic, when its first byte arrived */
+};
+
+struct http_response {
+        int status;
+        const char *content_type; /* NULL when there is no body */
+        const struct http_header *headers; /* Date, Content-Length and Connection are the server's */
+        size_t header_count;
+        struct str body; /* copied */
+        bool must_close; /* close the connection behind it */
+};
+
+struct server_limits {
+        size_t max_connections; /* of this server; over it: 503 and close */
+        size_t max_header_bytes;
+        size_t max_headers;
+        size_t max_target_bytes;
+        size_t max_body_bytes;
+        uint32_t body_min_rate; /* bytes a second, averaged since the head, after a grace of 2 s */
+        int64_t header_timeout_ms; /* from the first byte of a request to the end of its head */
+        int64_t body_timeout_ms;
+        int64_t idle_timeout_ms; /* between requests, and before the first */
+        int64_t write_timeout_ms; /* without progress */
+};
+
+struct server_handlers {
+        void *arg;
+        /* Returns true to go on with the body; false when it has called exchange_respond(). */
+        bool (*on_head)(void *arg, struct exchange *exchange);
+        void (*on_request)(void *arg, struct exchange *exchange);
+        /* Fills the body of a refusal of the server's own; `arena` holds it. */
+        void (*on_refusal)(void *arg, enum http_refusal refusal, struct arena *arena, struct http_response *ret_response);
+        /* A connection was opened (+1) or closed (-1); for gauges. */
+        void (*on_connection)(void *arg, int change);
+};
+
+/* A listening TCP socket, SO_REUSEPORT, non-blocking, close-on-exec. `address` is "127.0.0.1:8080" or "[::1]:0".
+ * ERR_INVALID for an address that cannot be parsed, ERR_BUSY when it is taken, ERR_IO otherwise. */
+enum err server_listen_tcp(struct str address, int *ret_fd, struct err_note *note) MUST_USE;
+
+/* A listening Unix socket of mode 0600; an old socket file in its place is removed. */
+enum err server_listen_unix(const char *path, int *ret_fd, struct err_note *note) MUST_USE;
+
+/* The port of a listening socket, for "listen on port 0". */
+int server_port(int fd);
+
+/* Whether the host part of `address` is a loopback address. ERR_INVALID when it is none at all. */
+enum err server_is_loopback(struct str address, bool *ret_is_loopback, struct err_note *note) MUST_USE;
+
+/* Takes the listening descriptor. `limits` and `handlers` are copied. */
+struct server *server_new(struct loop *loop, int fd, const struct server_limits *limits,
+                          const struct server_handlers *handlers);
+
+/* Stops accepting: takes what the kernel has already queued, then closes the listener (closing a
+ * listener under SO_REUSEPORT drops its queue). Idle connections are closed, busy ones after
+ * their answer, which says `Connection: close`. */
+void server_drain(struct server *server);
+
+/* Open connections. */
+size_t server_connections(const struct server *server);
+
+/* Drains and closes everything at once; `closed` runs when the server has been freed. Exchanges
+ * that still wait for their answer are cancelled, and the server is freed after the last of them
+ * was responded to. */
+void server_close(struct server *server, void (*closed)(void *arg), void *arg);
+
+const struct http_request *exchange_request(const struct exchange *exchange);
+
+/* The first header of that name (without case), or the absent string. */
+struct str exchange_header(const struct exchange *exchange, struct str name);
+
+/* How often a header of that name was sent. */
+size_t exchange_header_count(const struct exchange *exchange, struct str name);
+
+/* Memory that lives as long as the exchange. */
+struct arena *exchange_arena(struct exchange *exchange);
+
+/* `cancel` runs once when the client goes away before the answer. NULL takes it back. */
+void exchange_on_cancel(struct exchange *exchange, void (*cancel)(void *arg), void *arg);
+
+/* Frees the exchange. HEAD requests get the headers of the answer only. */
+void exchange_respond(struct exchange *exchange, const struct http_response *response);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store, as the flow and the API see it: one durable transaction a message, and look-ups.
+ *
+ * A `struct store` belongs to one loop. An operation lives in its caller's memory from x_start()
+ * until its `done`, which runs exactly once, on that loop, never before x_start() returned.
+ * A commit cannot be cancelled; whoever lost interest waits for `done` all the same.
+ * Inputs are borrowed until `done`; outputs are in the arena that the caller gave.
+ *
+ * Errors: ERR_OVERLOADED (queue full), ERR_NO_SPACE, ERR_BUSY, ERR_UNAVAILABLE (may pass),
+ * ERR_IO, ERR_CORRUPT (the process must end), ERR_NOT_FOUND for look-ups.
+ */
+#ifndef PORT_STORE_H
+#define PORT_STORE_H
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/ident.h"
+#include "base/task.h"
+#include "core/message.h"
+#include "core/outcome.h"
+
+struct store;
+
+/* The name of a stored message: its row and a random check that only the answer told. In text it
+ * is a prefix ("msg_", "tkt_", "cmp_") and 26 characters of base 32 (base/base32.h). */
+struct record_id {
+        uint64_t row; /* from 1 */
+        uint64_t check;
+};
+
+/* An idempotency key as it is stored: never the key itself. */
+struct idempotency {
+        struct digest key;         /* of API key id and Idempotency-Key */
+        struct digest fingerprint; /* of path and body */
+        int64_t expires_at_ms;
+};
+
+/* All that one message leaves behind. Text is redacted. */
+struct store_record {
+        struct record_id id;
+        int64_t received_at_ms;
+        int64_t key_id; /* of the API key; 0: none */
+        enum channel channel;
+        struct ident request_id;
+        struct safe_text text;
+        struct safe_text metadata; /* JSON object */
+        struct safe_text answer;   /* the JSON answer as the client gets it */
+        int status;                /* its HTTP status */
+        const struct outcome *outcome;
+        struct safe_text customer_id; /* absent when not sent */
+        struct safe_text product_id;
+        struct digest text_digest; /* HMAC-SHA-256 of the raw text; only with a compliance record */
+        size_t text_points;
+        const struct idempotency *idempotency; /* NULL when no key was sent */
+};
+
+struct store_commit {
+        struct task task; /* the store's */
+        const struct store_record *record;
+        enum err result;
+        void (*done)(struct store_commit *commit);
+};
+
+/* Looks up the answer that is stored under an idempotency key. ERR_NOT_FOUND when there is none
+ * (or it has expired), ERR_MISMATCH when it belongs to another request. */
+struct store_replay {
+        struct task task;
+        const struct idempotency *idempotency;
+        int64_t now_ms;
+        struct arena *arena;
+        struct safe_text answer;
+        int status;
+        struct record_id id;
+        enum err result;
+        void (*done)(struct store_replay *replay);
+};
+
+/* Who asks: an owner sees the rows of its key only. */
+struct store_viewer {
+        bool sees_all;
+        int64_t key_id;
+};
+
+struct store_message_query {
+        struct task task;
+        struct record_id id;
+        struct store_viewer viewer;
+        struct arena *arena;
+        struct safe_text answer;
+        enum err result;
+        void (*done)(struct store_message_query *query);
+};
+
+enum { REVIEWS_MAX_LIMIT = 200 };
+
+/* One page of what awaits a person, ordered by (due_at_ms, row). */
+struct review {
+        struct record_id id;
+        int64_t due_at_ms;
+        int64_t received_at_ms;
+        enum category category;
+        enum intent intent;
+        enum severity severity; /* SEVERITY_NONE for escalations */
+        enum channel channel;
+        struct str reason;
+        struct str status; /* "pending_review" */
+        struct safe_text text;
+        struct ident request_id;
+};
+
+struct store_reviews_query {
+        struct task task;
+        struct store_viewer viewer;
+        enum severity min_severity;  /* SEVERITY_NONE: all */
+        bool has_category;
+        enum category category;
+        int64_t due_before_ms; /* 0: no bound */
+        int64_t after_due_at_ms; /* the cursor: rows behind (after_due_at_ms, after_row) */
+        uint64_t after_row;
+        size_t limit; /* 1..REVIEWS_MAX_LIMIT */
+        struct arena *arena;
+        struct review *reviews;
+        size_t count;
+        bool has_more;
+        enum err result;
+        void (*done)(struct store_reviews_query *query);
+};
+
+struct store_ops {
+        /* A row number that nobody else gets, and a fresh check. Never blocks. */
+        struct record_id (*reserve)(struct store *store);
+        void (*commit)(struct store *store, struct store_commit *commit);
+        void (*replay)(struct store *store, struct store_replay *replay);
+        void (*find_message)(struct store *store, struct store_message_query *query);
+        void (*list_reviews)(struct store *store, struct store_reviews_query *query);
+};
+
+struct store {
+        const struct store_ops *ops;
+};
+
+#endif
