@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/access.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+static bool parse_address(struct str text, int family, void *ret_bytes)
+{
+        char address[INET6_ADDRSTRLEN];
+        if (text.len == 0 || text.len >= sizeof address)
+                return false;
+        memcpy(address, text.ptr, text.len);
+        address[text.len] = '\0';
+        return inet_pton(family, address, ret_bytes) == 1;
+}
+
+static bool is_address(struct str text)
+{
+        unsigned char bytes[16];
+        return parse_address(text, AF_INET, bytes) || parse_address(text, AF_INET6, bytes);
+}
+
+static bool is_loopback(struct str text)
+{
+        unsigned char bytes[16];
+        if (parse_address(text, AF_INET, bytes))
+                return bytes[0] == 127;
+        static const unsigned char loopback[16] = {[15] = 1};
+        return parse_address(text, AF_INET6, bytes) && memcmp(bytes, loopback, sizeof bytes) == 0;
+}
+
+struct str access_client_address(struct str peer, struct str forwarded_for, unsigned proxies)
+{
+        /* Each proxy appends the peer that it saw, so the outermost trusted one wrote the entry
+         * that is `proxies` from the right. */
+        struct str rest = forwarded_for;
+        struct str entry = {0};
+        for (unsigned i = 0; i < proxies && rest.ptr; i++) {
+                const char *comma = rest.len ? memrchr(rest.ptr, ',', rest.len) : NULL;
+                size_t start = comma ? (size_t)(comma - rest.ptr) + 1 : 0;
+                entry = str_trim((struct str){rest.ptr + start, rest.len - start});
+                if (i + 1 < proxies && !comma)
+                        return peer;
+                rest = comma ? (struct str){rest.ptr, start - 1} : (struct str){0};
+        }
+        return is_address(entry) ? entry : peer;
+}
+
+/* One client of IPv6 has a whole /64. */
+static uint64_t client_of_address(struct str address)
+{
+        unsigned char bytes[16];
+        if (parse_address(address, AF_INET6, bytes))
+                return hash64((struct str){(const char *)bytes, 8});
+        return hash64(address);
+}
+
+static struct str sent_key(const struct call *call)
+{
+        struct str authorization = exchange_header(call->exchange, STR("authorization"));
+        struct str scheme = STR("bearer ");
+        if (authorization.len > scheme.len && str_equal_nocase((struct str){authorization.ptr, scheme.len}, scheme))
+                return str_trim((struct str){authorization.ptr + scheme.len, authorization.len - scheme.len});
+        return exchange_header(call->exchange, STR("x-api-key"));
+}
+
+static bool take_key(struct call *call, struct keyring *keyring)
+{
+        struct str text = sent_key(call);
+        const struct api_key *key = text.len ? keyring_find(keyring, text) : NULL;
+        if (!key)
+                return false;
+        call->key_id = key->id;
+        call->key_name = key->name;
+        call->key_scopes = key->scopes;
+        if (key->has_rate)
+                call->rate = key->rate;
+        call->client = hash64((struct str){(const char *)key->hash.bytes, sizeof key->hash.bytes});
+        return true;
+}
+
+static enum err without_key(const struct call *call, bool has_keys)
+{
+        switch (call->route->access) {
+        case ACCESS_OPEN:
+                return ERR_OK;
+        case ACCESS_LOCAL:
+                return call->is_local ? ERR_OK : ERR_UNAUTHORIZED;
+        case ACCESS_PRIVATE:
+                return call->is_local && !has_keys ? ERR_OK : ERR_UNAUTHORIZED;
+        case ACCESS_SUBMIT:
+                return has_keys ? ERR_UNAUTHORIZED : ERR_OK;
+        }
+        return ERR_UNAUTHORIZED;
+}
+
+enum err access_check(struct call *call)
+{
+        const struct settings *settings = call->api->config.settings;
+        call->client_address = access_client_address(
+                call->request->peer, exchange_header(call->exchange, STR("x-forwarded-for")), settings->trusted_proxies);
+        call->is_local = call->request->is_loopback && (str_equal(call->client_address, call->request->peer) ||
+                                                        is_loopback(call->client_address));
+        call->rate = (struct rate_limit_rule){settings->rate_limit_per_minute, settings->rate_limit_burst};
+        call->client = client_of_address(call->client_address);
+        struct keyring *keyring = keyring_pin(call->api->config.keyrings);
+        bool has_keys = keyring_count(keyring) > 0;
+        bool has_key = take_key(call, keyring);
+        keyring_unpin(keyring);
+        if (!has_key)
+                return without_key(call, has_keys);
+        return call->route->access == ACCESS_OPEN || (call->key_scopes & call->route->scopes) ? ERR_OK : ERR_FORBIDDEN;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/call.h"
+
+#include "base/base32.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { ARENA_BYTES = 1 << 20 };
+
+/* Lives in an arena of its own: the look-up outlasts a client that goes away. */
+struct look_up {
+        struct store_message_query query;
+        struct arena arena; /* owns, also this struct */
+        struct call *call; /* NULL once the client is gone */
+};
+
+static void done(struct store_message_query *query)
+{
+        struct look_up *look_up = list_item(query, struct look_up, query);
+        struct call *call = look_up->call;
+        if (call) {
+                exchange_on_cancel(call->exchange, NULL, NULL);
+                bool may_pass = err_may_retry(query->result);
+                if (query->result == ERR_OK)
+                        call_json(call, 200, query->answer.safe);
+                else
+                        call_problem(call, problem_of(query->result), &(struct problem_detail){.retry_after_s = may_pass});
+        }
+        struct arena arena = look_up->arena;
+        arena_deinit(&arena);
+}
+
+static void cancelled(void *arg)
+{
+        struct look_up *look_up = arg;
+        exchange_respond(look_up->call->exchange, &(struct http_response){.status = 499});
+        look_up->call = NULL;
+}
+
+void messages_handle(struct call *call)
+{
+        struct str prefix = STR("msg_");
+        struct str path = call->request->path;
+        struct str text = {path.ptr + strlen(call->route->path), path.len - strlen(call->route->path)};
+        struct record_id id;
+        bool is_id = str_starts_with(text, prefix) &&
+                     base32_decode((struct str){text.ptr + prefix.len, text.len - prefix.len}, &id.row, &id.check);
+        if (!is_id) {
+                call_problem(call, PROBLEM_NOT_FOUND, NULL);
+                return;
+        }
+        struct store *store = call->api->config.env.store;
+        struct arena arena;
+        arena_init(&arena, ARENA_BYTES);
+        struct look_up *look_up = arena_new(&arena, struct look_up);
+        assert(look_up);
+        look_up->arena = arena;
+        look_up->call = call;
+        look_up->query = (struct store_message_query){
+                .id = id, .viewer = call_viewer(call), .arena = &look_up->arena, .done = done};
+        exchange_on_cancel(call->exchange, cancelled, look_up);
+        store->ops->find_message(store, &look_up->query);
+}

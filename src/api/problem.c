@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/problem.h"
+
+#include "base/json_writer.h"
+
+#include <assert.h>
+
+static const struct {
+        int status;
+        const char *code;
+        const char *title;
+} problems[PROBLEM_COUNT] = {
+#define PROBLEM(symbol, status, code, title) [PROBLEM_##symbol] = {status, code, title},
+#include "api/problem.def"
+#undef PROBLEM
+};
+
+int problem_status(enum problem problem)
+{
+        assert(problem < PROBLEM_COUNT);
+        return problems[problem].status;
+}
+
+const char *problem_code(enum problem problem)
+{
+        assert(problem < PROBLEM_COUNT);
+        return problems[problem].code;
+}
+
+enum problem problem_of(enum err err)
+{
+        switch (err) {
+        case ERR_INVALID:
+        case ERR_SYNTAX:
+        case ERR_TOO_LARGE:
+                return PROBLEM_VALIDATION_ERROR;
+        case ERR_NOT_FOUND:
+                return PROBLEM_NOT_FOUND;
+        case ERR_UNAUTHORIZED:
+                return PROBLEM_UNAUTHORIZED;
+        case ERR_FORBIDDEN:
+                return PROBLEM_FORBIDDEN;
+        case ERR_MISMATCH:
+                return PROBLEM_IDEMPOTENCY_MISMATCH;
+        case ERR_IN_FLIGHT:
+                return PROBLEM_IDEMPOTENCY_IN_FLIGHT;
+        case ERR_RATE_LIMITED:
+                return PROBLEM_RATE_LIMIT_EXCEEDED;
+        case ERR_OVERLOADED:
+                return PROBLEM_OVERLOADED;
+        case ERR_DRAINING:
+                return PROBLEM_DRAINING;
+        case ERR_DEADLINE:
+                return PROBLEM_DEADLINE_EXCEEDED;
+        case ERR_UNAVAILABLE:
+        case ERR_BUSY:
+        case ERR_NO_SPACE:
+        case ERR_IO:
+        case ERR_CORRUPT:
+                return PROBLEM_UNAVAILABLE;
+        case ERR_OK:
+        case ERR_EXISTS:
+        case ERR_CANCELLED:
+        case ERR_UNSUPPORTED:
+        case ERR_INTERNAL:
+        case ERR_COUNT:
+                return PROBLEM_INTERNAL_ERROR;
+        }
+        return PROBLEM_INTERNAL_ERROR;
+}
+
+enum problem problem_of_refusal(enum http_refusal refusal)
+{
+        switch (refusal) {
+        case REFUSAL_MALFORMED:
+                return PROBLEM_MALFORMED_REQUEST;
+        case REFUSAL_REQUEST_TIMEOUT:
+                return PROBLEM_REQUEST_TIMEOUT;
+        case REFUSAL_PAYLOAD_TOO_LARGE:
+                return PROBLEM_PAYLOAD_TOO_LARGE;
+        case REFUSAL_URI_TOO_LONG:
+                return PROBLEM_URI_TOO_LONG;
+        case REFUSAL_EXPECTATION_FAILED:
+                return PROBLEM_EXPECTATION_FAILED;
+        case REFUSAL_HEADERS_TOO_LARGE:
+                return PROBLEM_HEADERS_TOO_LARGE;
+        case REFUSAL_NOT_IMPLEMENTED:
+                return PROBLEM_NOT_IMPLEMENTED;
+        case REFUSAL_VERSION:
+                return PROBLEM_VERSION_NOT_SUPPORTED;
+        case REFUSAL_COUNT:
+                break;
+        }
+        return PROBLEM_INTERNAL_ERROR;
+}
+
+static void write_fields(struct json_writer *w, const struct problem_detail *detail)
+{
+        if (detail->field_count == 0)
+                return;
+        json_key(w, "errors");
+        json_open(w, '[');
+        for (size_t i = 0; i < detail->field_count; i++) {
+                json_open(w, '{');
+                json_key(w, "field");
+                json_str(w, detail->fields[i].pointer);
+                json_key(w, "message");
+                json_str(w, str_from(detail->fields[i].message));
+                json_close(w, '}');
+        }
+        json_close(w, ']');
+}
+
+static void write_safety(struct json_writer *w, const struct problem_detail *detail)
+{
+        if (detail->severity == SEVERITY_NONE)
+                return;
+        json_key(w, "safety");
+        json_open(w, '{');
+        json_key(w, "severity");
+        json_str(w, str_from(severity_name(detail->severity)));
+        json_key(w, "reply");
+        json_str(w, detail->safety_reply);
+        json_key(w, "message_id");
+        json_str(w, detail->message_id);
+        json_close(w, '}');
+}
+
+void problem_write(enum problem problem, const struct problem_detail *detail, struct str instance,
+                   const struct ident *request_id, struct buf *buf)
+{
+        struct json_writer w = {.buf = buf};
+        struct str text = str_from(detail->text ? detail->text : problems[problem].title);
+        json_open(&w, '{');
+        json_key(&w, "type");
+        json_str(&w, STR("about:blank"));
+        json_key(&w, "title");
+        json_str(&w, str_from(problems[problem].title));
+        json_key(&w, "status");
+        json_i64(&w, problems[problem].status);
+        json_key(&w, "detail");
+        json_str(&w, text);
+        if (instance.ptr) {
+                json_key(&w, "instance");
+                json_str(&w, instance);
+        }
+        json_key(&w, "error");
+        json_str(&w, str_from(problems[problem].code));
+        json_key(&w, "message");
+        json_str(&w, text);
+        json_key(&w, "request_id");
+        json_str(&w, ident_str(request_id));
+        if (detail->retry_after_s) {
+                json_key(&w, "retry_after_seconds");
+                json_u64(&w, detail->retry_after_s);
+        }
+        write_fields(&w, detail);
+        write_safety(&w, detail);
+        json_close(&w, '}');
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/access.h"
+#include "api/api.h"
+#include "api/call.h"
+
+#include "base/alloc.h"
+#include "base/metric.h"
+#include "text/redact.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { BODY_MAX_BYTES = 8 << 20, JSON_MAX_DEPTH = 32 };
+
+static const struct route routes[] = {
+        {"classify", "/api/v1/classify", false, HTTP_METHOD_POST, ACCESS_SUBMIT, SCOPE_CLASSIFY | SCOPE_ADMIN,
+         METRIC_ROUTE_CLASSIFY, true, classify_handle},
+        {"health", "/api/v1/health", false, HTTP_METHOD_GET, ACCESS_OPEN, 0, METRIC_ROUTE_HEALTH, false, health_handle},
+        {"ready", "/api/v1/ready", false, HTTP_METHOD_GET, ACCESS_OPEN, 0, METRIC_ROUTE_READY, false, ready_handle},
+        {"metrics", "/metrics", false, HTTP_METHOD_GET, ACCESS_LOCAL, SCOPE_CLASSIFY | SCOPE_REVIEW | SCOPE_ADMIN,
+         METRIC_ROUTE_METRICS, false, metrics_handle},
+        {"openapi", "/openapi.json", false, HTTP_METHOD_GET, ACCESS_OPEN, 0, METRIC_ROUTE_OPENAPI, false,
+         openapi_handle},
+        {"messages", "/api/v1/messages/", true, HTTP_METHOD_GET, ACCESS_PRIVATE,
+         SCOPE_CLASSIFY | SCOPE_REVIEW | SCOPE_ADMIN, METRIC_ROUTE_MESSAGES, true, messages_handle},
+        {"reviews", "/api/v1/reviews", false, HTTP_METHOD_GET, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
+         METRIC_ROUTE_REVIEWS, true, reviews_handle},
+};
+
+static const struct route *find_route(struct str path)
+{
+        for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+                struct str known = str_from(routes[i].path);
+                bool is_match = routes[i].is_prefix ? str_starts_with(path, known) && path.len > known.len
+                                                    : str_equal(path, known);
+                if (is_match)
+                        return &routes[i];
+        }
+        return NULL;
+}
+
+static bool has_method(const struct route *route, enum http_method method)
+{
+        return method == route->method || (method == HTTP_METHOD_HEAD && route->method == HTTP_METHOD_GET);
+}
+
+/* A sane one from the client is kept; sane also means that it is not somebody's phone number. */
+static struct ident request_id(const struct exchange *exchange)
+{
+        struct ident id;
+        struct str sent = exchange_header(exchange, STR("x-request-id"));
+        if (sent.ptr && ident_from(sent, &id) && redact_is_clean(sent))
+                return id;
+        return ident_random("req_");
+}
+
+static struct call *call_new(struct api *api, struct exchange *exchange)
+{
+        struct call *call = arena_new(exchange_arena(exchange), struct call);
+        assert(call); /* an exchange's arena starts with room for it */
+        call->api = api;
+        call->exchange = exchange;
+        call->request = exchange_request(exchange);
+        call->arena = exchange_arena(exchange);
+        call->request_id = request_id(exchange);
+        exchange_set_data(exchange, call);
+        return call;
+}
+
+static bool refuse_method(struct call *call)
+{
+        call_add_header(call, "Allow", call->route->method == HTTP_METHOD_GET ? STR("GET, HEAD") : STR("POST"));
+        call_problem(call, PROBLEM_METHOD_NOT_ALLOWED, NULL);
+        return false;
+}
+
+static bool refuse_access(struct call *call, enum err err)
+{
+        if (err == ERR_UNAUTHORIZED)
+                call_add_header(call, "WWW-Authenticate", STR("Bearer realm=\"triaged\""));
+        call_problem(call, problem_of(err), NULL);
+        return false;
+}
+
+static bool on_head(void *arg, struct exchange *exchange)
+{
+        struct call *call = call_new(arg, exchange);
+        call->route = find_route(call->request->path);
+        if (!call->route) {
+                call_problem(call, PROBLEM_NOT_FOUND, NULL);
+                return false;
+        }
+        if (!has_method(call->route, call->request->method))
+                return refuse_method(call);
+        enum err err = access_check(call);
+        return err ? refuse_access(call, err) : true;
+}
+
+static void on_request(void *arg, struct exchange *exchange)
+{
+        (void)arg;
+        struct call *call = exchange_data(exchange);
+        call->route->handle(call);
+}
+
+static void on_refusal(void *arg, enum http_refusal refusal, struct arena *arena, struct http_response *ret_response)
+{
+        struct api *api = arg;
+        enum problem problem = problem_of_refusal(refusal);
+        struct ident id = ident_random("req_");
+        buf_reset(&api->buf);
+        problem_write(problem, &(struct problem_detail){0}, (struct str){0}, &id, &api->buf);
+        ret_response->status = problem_status(problem);
+        ret_response->content_type = "application/problem+json";
+        ret_response->body = arena_copy(arena, buf_str(&api->buf));
+        METRIC_ADD(REQUESTS, metric_route_status(METRIC_ROUTE_OTHER, ret_response->status), 1);
+}
+
+static void on_connection(void *arg, int change)
+{
+        (void)arg;
+        METRIC_ADD(CONNECTIONS, 0, change);
+}
+
+struct api *api_new(struct loop *loop, const struct api_config *config)
+{
+        struct api *api = alloc_zeroed(1, sizeof *api);
+        api->loop = loop;
+        api->config = *config;
+        api->parser = json_parser_new(config->settings->http_max_body_bytes, JSON_MAX_DEPTH);
+        buf_init(&api->buf, BODY_MAX_BYTES);
+        return api;
+}
+
+void api_free(struct api *api)
+{
+        if (!api)
+                return;
+        json_parser_free(api->parser);
+        buf_deinit(&api->buf);
+        free(api);
+}
+
+struct server_handlers api_handlers(struct api *api)
+{
+        return (struct server_handlers){
+                .arg = api,
+                .on_head = on_head,
+                .on_request = on_request,
+                .on_refusal = on_refusal,
+                .on_connection = on_connection,
+        };
+}

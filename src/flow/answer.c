@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/answer.h"
+
+#include "base/json_writer.h"
+#include "flow/workflow.h"
+
+static void write_next_step(struct json_writer *w, const struct next_step *step)
+{
+        json_key(w, "next_step");
+        json_open(w, '{');
+        json_key(w, "action");
+        json_str(w, step->action);
+        json_key(w, "description");
+        json_str(w, step->description);
+        json_key(w, "priority");
+        json_str(w, str_from(priority_name(step->priority)));
+        json_key(w, "requires_human_review");
+        json_bool(w, step->requires_human_review);
+        json_key(w, "external_system");
+        json_str(w, step->external_system);
+        json_key(w, "parameters");
+        json_open(w, '{');
+        for (size_t i = 0; i < step->parameter_count; i++) {
+                json_key(w, step->parameters[i].name);
+                json_str(w, step->parameters[i].value.safe);
+        }
+        json_close(w, '}');
+        json_close(w, '}');
+}
+
+static void write_article(struct json_writer *w, const struct outcome_article *article)
+{
+        json_key(w, "article");
+        if (!article->id.ptr) {
+                json_null(w);
+                return;
+        }
+        json_open(w, '{');
+        json_key(w, "id");
+        json_str(w, article->id);
+        json_key(w, "title");
+        json_str(w, article->title);
+        json_key(w, "url");
+        json_str(w, article->url);
+        json_key(w, "score");
+        json_fixed(w, article->score, 4);
+        json_close(w, '}');
+}
+
+static void write_ticket(struct json_writer *w, const struct answer *answer)
+{
+        json_key(w, "ticket");
+        if (!answer->outcome->ticket.is_open) {
+                json_null(w);
+                return;
+        }
+        json_open(w, '{');
+        json_key(w, "id");
+        json_str(w, record_id_text(answer->arena, "tkt_", answer->id));
+        json_key(w, "status");
+        json_str(w, STR("open"));
+        json_close(w, '}');
+}
+
+static void write_compliance(struct json_writer *w, const struct answer *answer)
+{
+        const struct outcome_compliance *compliance = &answer->outcome->compliance;
+        json_key(w, "compliance");
+        if (compliance->severity == SEVERITY_NONE) {
+                json_null(w);
+                return;
+        }
+        json_open(w, '{');
+        json_key(w, "id");
+        json_str(w, record_id_text(answer->arena, "cmp_", answer->id));
+        json_key(w, "severity");
+        json_str(w, str_from(severity_name(compliance->severity)));
+        json_key(w, "due_at");
+        json_time(w, compliance->due_at_ms);
+        json_key(w, "status");
+        json_str(w, STR("pending_review"));
+        json_close(w, '}');
+}
+
+static void write_classifier(struct json_writer *w, const struct verdict *verdict)
+{
+        json_key(w, "classifier");
+        json_open(w, '{');
+        json_key(w, "source");
+        json_str(w, str_from(source_name(verdict->source)));
+        json_key(w, "cached");
+        json_bool(w, verdict->is_cached);
+        json_key(w, "model");
+        json_str(w, verdict->model);
+        json_key(w, "prompt_version");
+        json_str(w, verdict->prompt_version);
+        json_close(w, '}');
+}
+
+static void write_verdict(struct json_writer *w, const struct verdict *verdict)
+{
+        json_key(w, "category");
+        json_str(w, str_from(category_name(verdict->category)));
+        json_key(w, "intent");
+        json_str(w, str_from(intent_name(verdict->intent)));
+        json_key(w, "secondary_intent");
+        json_str(w, str_from(intent_name(verdict->secondary_intent)));
+        json_key(w, "confidence");
+        json_fixed(w, verdict->confidence, 4);
+        json_key(w, "decision_path");
+        json_str(w, verdict->decision_path);
+}
+
+void answer_write(const struct answer *answer, struct buf *buf)
+{
+        const struct outcome *outcome = answer->outcome;
+        struct json_writer w = {.buf = buf};
+        json_open(&w, '{');
+        json_key(&w, "message_id");
+        json_str(&w, record_id_text(answer->arena, "msg_", answer->id));
+        json_key(&w, "request_id");
+        json_str(&w, ident_str(answer->request_id));
+        json_key(&w, "timestamp");
+        json_time(&w, answer->received_at_ms);
+        write_verdict(&w, &outcome->verdict);
+        write_next_step(&w, &outcome->next_step);
+        json_key(&w, "reply");
+        json_str(&w, outcome->reply.safe);
+        json_key(&w, "reply_locale");
+        json_str(&w, outcome->reply_locale);
+        write_article(&w, &outcome->article);
+        write_ticket(&w, answer);
+        write_compliance(&w, answer);
+        write_classifier(&w, &outcome->verdict);
+        json_key(&w, "processing_time_ms");
+        json_fixed(&w, (double)answer->processing_us / 1000, 3);
+        json_close(&w, '}');
+}

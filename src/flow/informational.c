@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/workflow_steps.h"
+
+bool informational_run(struct workflow *workflow, struct outcome *outcome)
+{
+        const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
+        struct kb_hit hit;
+        size_t found = kb_search(workflow->snapshot->knowledge, workflow->scratch, workflow->text, &hit, 1);
+        if (found == 0 || hit.score < policy->answer_threshold)
+                return workflow_apply(workflow, policy->no_answer, (struct str){0}, outcome);
+        workflow->answer = hit;
+        outcome->article = (struct outcome_article){hit.article->id, hit.article->title, hit.article->url, hit.score};
+        return workflow_apply(workflow, policy->answer, (struct str){0}, outcome);
+}

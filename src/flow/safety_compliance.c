@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/workflow_steps.h"
+
+static struct str reply_name(const struct policy_facts *policy, enum intent intent, enum severity severity)
+{
+        struct str own = policy->intents[intent].reply;
+        return own.ptr ? own : policy->severities[severity].action->reply;
+}
+
+struct safe_text workflow_safety_reply(const struct policy *policy, enum intent intent, enum severity severity,
+                                       enum channel channel, struct str locale, struct str *ret_locale)
+{
+        struct str name = reply_name(policy_facts(policy), intent, severity);
+        return (struct safe_text){policy_reply(policy, name, channel, locale, ret_locale)};
+}
+
+bool safety_compliance_run(struct workflow *workflow, struct outcome *outcome)
+{
+        const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
+        enum severity severity = workflow->verdict.severity;
+        const struct policy_severity *rule = &policy->severities[severity];
+        int64_t due_at_ms = workflow->message->received_at_ms + rule->sla_ms;
+        outcome->compliance = (struct outcome_compliance){severity, due_at_ms, rule->is_report_candidate};
+        outcome->review = (struct outcome_review){true, due_at_ms, "safety"};
+        struct str name = reply_name(policy, workflow->verdict.intent, severity);
+        bool is_done = workflow_apply(workflow, rule->action, name, outcome);
+        /* No policy can switch this off. */
+        outcome->next_step.requires_human_review = true;
+        return is_done;
+}

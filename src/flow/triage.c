@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/triage.h"
+
+#include "base/json_writer.h"
+#include "flow/answer.h"
+#include "flow/decide.h"
+#include "flow/workflow.h"
+#include "text/redact.h"
+
+#include <assert.h>
+
+enum state {
+        START,
+        SAFETY_NET,
+        ADMIT,
+        LOOK_UP,
+        REPLAY,
+        REDACT,
+        CLASSIFY,
+        WORKFLOW,
+        COMMIT,
+        STORED,
+        REPLY,
+        END,
+        STATE_COUNT,
+        WAIT = STATE_COUNT, /* the step has started something that resumes */
+};
+
+struct triage {
+        const struct triage_env *env;
+        struct arena arena; /* owns; this struct lives in it */
+        struct triage_request request;
+        triage_reply_fn *reply; /* NULL once it ran, and when nobody listens */
+        void *reply_arg;
+        enum state state;
+        struct timer deadline;
+        const struct snapshot *snapshot; /* pinned */
+        struct safety_finding finding;
+        bool is_admitted;
+        bool has_claim;
+        struct safe_text text;
+        struct verdict verdict;
+        struct outcome outcome;
+        struct store_record record;
+        struct store_commit commit;
+        struct store_replay look_up;
+        struct triage_reply result;
+};
+
+static enum state safety_net(struct triage *t);
+static enum state admit(struct triage *t);
+static enum state look_up(struct triage *t);
+static enum state replay(struct triage *t);
+static enum state redact(struct triage *t);
+static enum state classify(struct triage *t);
+static enum state workflow(struct triage *t);
+static enum state commit(struct triage *t);
+static enum state stored(struct triage *t);
+static enum state reply(struct triage *t);
+
+#define TO(state) (1U << (state))
+
+/* The feature. A state with `resume` waits there for its port and goes on where it says. */
+static const struct {
+        const char *name;
+        enum state (*step)(struct triage *);
+        unsigned next;
+        enum state resume;
+} states[STATE_COUNT] = {
+        [START] = {"start", NULL, TO(SAFETY_NET), 0},
+        [SAFETY_NET] = {"safety_net", safety_net, TO(ADMIT) | TO(REPLY), 0},
+        [ADMIT] = {"admit", admit, TO(LOOK_UP) | TO(REDACT) | TO(REPLY), 0},
+        [LOOK_UP] = {"look_up", look_up, TO(REPLAY), REPLAY},
+        [REPLAY] = {"replay", replay, TO(REDACT) | TO(REPLY), 0},
+        [REDACT] = {"redact", redact, TO(CLASSIFY) | TO(REPLY), 0},
+        [CLASSIFY] = {"classify", classify, TO(WORKFLOW), 0},
+        [WORKFLOW] = {"workflow", workflow, TO(COMMIT) | TO(REPLY), 0},
+        [COMMIT] = {"commit", commit, TO(STORED), STORED},
+        [STORED] = {"stored", stored, TO(REPLY), 0},
+        [REPLY] = {"reply", reply, TO(END), 0},
+        [END] = {"end", NULL, 0, 0},
+};
+
+size_t triage_state_count(void)
+{
+        return STATE_COUNT;
+}
+
+const char *triage_state_name(size_t state)
+{
+        assert(state < STATE_COUNT);
+        return states[state].name;
+}
+
+bool triage_may_follow(size_t state, size_t next)
+{
+        assert(state < STATE_COUNT && next < STATE_COUNT);
+        return states[state].next & TO(next);
+}
+
+static bool is_hit(const struct triage *t)
+{
+        return t->finding.severity != SEVERITY_NONE;
+}
+
+static void end(struct triage *t)
+{
+        if (t->is_admitted)
+                admission_leave(t->env->admission);
+        if (t->has_claim)
+                claim_release(t->env->claims, &t->request.idempotency->key);
+        timer_stop(t->env->clock->timers, &t->deadline);
+        if (t->snapshot)
+                snapshot_unpin(t->snapshot);
+        triage_discard(t);
+}
+
+static void run(struct triage *t, enum state next)
+{
+        while (next != WAIT) {
+                assert(states[t->state].next & TO(next));
+                t->state = next;
+                if (next == END) {
+                        end(t);
+                        return;
+                }
+                next = states[next].step(t);
+        }
+        assert(states[t->state].resume);
+}
+
+static void resume(struct triage *t)
+{
+        run(t, states[t->state].resume);
+}
+
+/* Ends with an error that the client is told, if somebody still listens. */
+static enum state refuse(struct triage *t, enum err err, uint32_t retry_after_s)
+{
+        t->result.err = err;
+        t->result.retry_after_s = retry_after_s;
+        return REPLY;
+}
+
+static void tell(struct triage *t)
+{
+        triage_reply_fn *tell_client = t->reply;
+        t->reply = NULL;
+        if (!tell_client)
+                return;
+        if (t->result.err != ERR_OK && is_hit(t)) {
+                struct str locale = message_metadata(&t->request.message, STR("locale")).raw;
+                struct str ignored;
+                t->result.severity = t->finding.severity;
+                t->result.safety_reply =
+                        workflow_safety_reply(t->snapshot->policy, t->finding.intent, t->finding.severity,
+                                              t->request.message.channel, locale, &ignored);
+        }
+        tell_client(t->reply_arg, &t->result);
+}
+
+static void deadline_passed(struct timer *timer)
+{
+        struct triage *t = list_item(timer, struct triage, deadline);
+        t->result.err = ERR_DEADLINE;
+        t->result.retry_after_s = 1;
+        tell(t);
+}
+
+static int64_t deadline_at_ms(const struct triage *t)
+{
+        return t->request.started_us / 1000 + t->request.deadline_ms;
+}
+
+/* Before something that waits. */
+static enum state wait(struct triage *t)
+{
+        if (!timer_is_armed(&t->deadline) && t->reply)
+                timer_start(t->env->clock->timers, &t->deadline, deadline_at_ms(t));
+        return WAIT;
+}
+
+static enum state safety_net(struct triage *t)
+{
+        t->snapshot = snapshot_pin(t->env->snapshots);
+        t->finding = safety_net_scan(policy_facts(t->snapshot->policy)->safety_net, t->request.message.text);
+        if (t->request.is_too_long && !is_hit(t))
+                return refuse(t, ERR_TOO_LARGE, 0);
+        return ADMIT;
+}
+
+/* A hit that is over the ordinary rate draws on a reserve of its own. */
+static bool is_over_rate(struct triage *t)
+{
+        static const uint64_t reserve_mark = 0x7361666574793031U;
+        int64_t now_us = clock_monotonic_us(t->env->clock);
+        t->result.rate = rate_limit_take(t->env->rate_limit, t->request.client, t->request.rate, now_us);
+        if (t->result.rate.is_allowed)
+                return false;
+        if (!is_hit(t))
+                return true;
+        struct rate_limit_rule reserve = {t->env->safety_per_minute, t->env->safety_per_minute};
+        return !rate_limit_take(t->env->rate_limit, t->request.client ^ reserve_mark, reserve, now_us).is_allowed;
+}
+
+static enum state admit(struct triage *t)
+{
+        if (is_over_rate(t))
+                return refuse(t, ERR_RATE_LIMITED, t->result.rate.retry_after_s);
+        enum err err = admission_enter(t->env->admission, is_hit(t));
+        if (err)
+                return refuse(t, err, 1);
+        t->is_admitted = true;
+        if (!t->request.idempotency)
+                return REDACT;
+        err = claim_take(t->env->claims, &t->request.idempotency->key);
+        if (err)
+                return refuse(t, err, 1);
+        t->has_claim = true;
+        return LOOK_UP;
+}
+
+static void looked_up(struct store_replay *look_up)
+{
+        resume(list_item(look_up, struct triage, look_up));
+}
+
+static enum state look_up(struct triage *t)
+{
+        t->look_up = (struct store_replay){
+                .idempotency = t->request.idempotency,
+                .now_ms = clock_wall_ms(t->env->clock),
+                .arena = &t->arena,
+                .done = looked_up,
+        };
+        t->env->store->ops->replay(t->env->store, &t->look_up);
+        return wait(t);
+}
+
+/* An answer that is stored is given again; one that is not lets the request go on. */
+static enum state replay(struct triage *t)
+{
+        enum err err = t->look_up.result;
+        if (err == ERR_NOT_FOUND)
+                return t->reply || is_hit(t) ? REDACT : refuse(t, ERR_CANCELLED, 0);
+        if (err == ERR_OK) {
+                t->result.answer = t->look_up.answer;
+                t->result.status = t->look_up.status;
+                t->result.id = t->look_up.id;
+                t->result.is_replay = true;
+        }
+        return refuse(t, err, err_may_retry(err) ? 1 : 0);
+}
+
+static enum state redact(struct triage *t)
+{
+        enum err err = redact_text(t->request.message.text, &t->arena, &t->text);
+        if (err && !is_hit(t))
+                return refuse(t, ERR_INTERNAL, 0);
+        if (err)
+                t->text = SAFE_LITERAL("[TEXT_WITHHELD]");
+        return CLASSIFY;
+}
+
+static enum state classify(struct triage *t)
+{
+        struct model_verdict classified;
+        model_classify(t->snapshot->model, t->text, &classified);
+        t->verdict = decide(t->snapshot, &t->finding, &classified, &t->arena);
+        return WORKFLOW;
+}
+
+static struct safe_text redacted_metadata(struct triage *t, const char *key)
+{
+        struct raw_text value = message_metadata(&t->request.message, str_from(key));
+        struct safe_text safe = {0};
+        if (value.raw.ptr && redact_text(value, &t->arena, &safe) != ERR_OK)
+                safe = SAFE_LITERAL("[TEXT_WITHHELD]");
+        return safe;
+}
+
+/* Keys come from the client too. */
+static struct safe_text metadata_json(struct triage *t)
+{
+        struct json_writer w = {.buf = t->env->buf};
+        buf_reset(w.buf);
+        json_open(&w, '{');
+        for (size_t i = 0; i < t->request.message.metadata_count; i++) {
+                const struct metadata_entry *entry = &t->request.message.metadata[i];
+                struct safe_text key, value;
+                if (redact_text(entry->key, &t->arena, &key) || redact_text(entry->value, &t->arena, &value))
+                        continue;
+                json_key_str(&w, key.safe);
+                json_str(&w, value.safe);
+        }
+        json_close(&w, '}');
+        return (struct safe_text){arena_copy(&t->arena, buf_str(w.buf))};
+}
+
+static struct safe_text render(struct triage *t)
+{
+        const struct answer answer = {
+                .outcome = &t->outcome,
+                .id = t->record.id,
+                .request_id = &t->request.request_id,
+                .received_at_ms = t->request.message.received_at_ms,
+                .processing_us = clock_monotonic_us(t->env->clock) - t->request.started_us,
+                .arena = &t->arena,
+        };
+        buf_reset(t->env->buf);
+        answer_write(&answer, t->env->buf);
+        if (t->env->buf->is_over)
+                return (struct safe_text){0};
+        return (struct safe_text){arena_copy(&t->arena, buf_str(t->env->buf))};
+}
+
+static void fill_record(struct triage *t)
+{
+        const struct triage_request *request = &t->request;
+        struct store_record *record = &t->record;
+        record->received_at_ms = request->message.received_at_ms;
+        record->key_id = request->key_id;
+        record->channel = request->message.channel;
+        record->request_id = request->request_id;
+        record->text = t->text;
+        record->metadata = metadata_json(t);
+        record->status = request->is_too_long ? 400 : 200;
+        record->outcome = &t->outcome;
+        record->customer_id = redacted_metadata(t, "customer_id");
+        record->product_id = redacted_metadata(t, "product_id");
+        record->text_points = request->message.points;
+        record->idempotency = request->idempotency;
+        if (t->outcome.compliance.severity != SEVERITY_NONE)
+                record->text_digest = digest_hmac_sha256(t->env->digest_key, request->message.text.raw);
+        record->answer = render(t);
+}
+
+static enum state workflow(struct triage *t)
+{
+        t->record.id = t->env->store->ops->reserve(t->env->store);
+        struct workflow input = {
+                .snapshot = t->snapshot,
+                .scratch = t->env->scratch,
+                .message = &t->request.message,
+                .text = t->text,
+                .verdict = t->verdict,
+                .id = t->record.id,
+                .arena = &t->arena,
+        };
+        if (!workflow_run(&input, &t->outcome))
+                return refuse(t, ERR_INTERNAL, 0);
+        fill_record(t);
+        if (!t->record.answer.safe.ptr || t->arena.is_full)
+                return refuse(t, ERR_INTERNAL, 0);
+        return COMMIT;
+}
+
+static void committed(struct store_commit *commit)
+{
+        resume(list_item(commit, struct triage, commit));
+}
+
+static enum state commit(struct triage *t)
+{
+        t->commit = (struct store_commit){.record = &t->record, .done = committed};
+        t->env->store->ops->commit(t->env->store, &t->commit);
+        return wait(t);
+}
+
+static enum state stored(struct triage *t)
+{
+        if (t->commit.result != ERR_OK)
+                return refuse(t, t->commit.result, 1);
+        t->result.answer = t->record.answer;
+        t->result.status = t->record.status;
+        t->result.id = t->record.id;
+        t->result.outcome = &t->outcome;
+        t->result.err = t->request.is_too_long ? ERR_TOO_LARGE : ERR_OK;
+        return REPLY;
+}
+
+static enum state reply(struct triage *t)
+{
+        tell(t);
+        return END;
+}
+
+struct triage *triage_new(const struct triage_env *env)
+{
+        struct arena arena;
+        arena_init(&arena, env->arena_bytes);
+        struct triage *t = arena_new(&arena, struct triage);
+        assert(t); /* the cap is larger than this struct */
+        t->env = env;
+        t->arena = arena;
+        return t;
+}
+
+struct arena *triage_arena(struct triage *triage)
+{
+        return &triage->arena;
+}
+
+void triage_discard(struct triage *triage)
+{
+        struct arena arena = triage->arena;
+        arena_deinit(&arena);
+}
+
+void triage_start(struct triage *triage, const struct triage_request *request, triage_reply_fn *reply_fn, void *arg)
+{
+        triage->request = *request;
+        triage->reply = reply_fn;
+        triage->reply_arg = arg;
+        triage->deadline.fire = deadline_passed;
+        run(triage, SAFETY_NET);
+}
+
+void triage_cancel(struct triage *triage)
+{
+        triage->reply = NULL;
+        timer_stop(triage->env->clock->timers, &triage->deadline);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "flow/workflow.h"
+
+#include "base/base32.h"
+#include "flow/workflow_steps.h"
+
+struct str record_id_text(struct arena *arena, const char *prefix, struct record_id id)
+{
+        char text[BASE32_CHARS + 1];
+        base32_encode(id.row, id.check, text);
+        return arena_format(arena, "%s%s", prefix, text);
+}
+
+struct str workflow_locale(const struct workflow *workflow)
+{
+        return message_metadata(workflow->message, STR("locale")).raw;
+}
+
+static void add_parameter(struct outcome *outcome, const char *name, struct safe_text value)
+{
+        struct next_step *step = &outcome->next_step;
+        if (value.safe.ptr && step->parameter_count < OUTCOME_MAX_PARAMETERS)
+                step->parameters[step->parameter_count++] = (struct parameter){name, value};
+}
+
+static void fill_parameters(const struct workflow *workflow, struct outcome *outcome)
+{
+        add_parameter(outcome, "order_id", workflow->entities.order_id);
+        add_parameter(outcome, "amount", workflow->entities.amount);
+        add_parameter(outcome, "product", workflow->entities.product);
+        if (workflow->answer.article)
+                add_parameter(outcome, "article_id", (struct safe_text){outcome->article.id});
+}
+
+bool workflow_apply(const struct workflow *workflow, const struct policy_action *action, struct str reply_name,
+                    struct outcome *outcome)
+{
+        struct next_step *step = &outcome->next_step;
+        const struct article *article = workflow->answer.article;
+        bool has_ticket = action->opens_ticket;
+        bool has_record = outcome->verdict.category == CATEGORY_SAFETY_COMPLIANCE;
+        const struct policy_variable variables[] = {
+                {"order_id", workflow->entities.order_id.safe},
+                {"amount", workflow->entities.amount.safe},
+                {"product", workflow->entities.product.safe},
+                {"ticket_id", has_ticket ? record_id_text(workflow->arena, "tkt_", workflow->id) : (struct str){0}},
+                {"compliance_id", has_record ? record_id_text(workflow->arena, "cmp_", workflow->id) : (struct str){0}},
+                {"article_title", article ? article->title : (struct str){0}},
+                {"article_body", article ? article->body : (struct str){0}},
+                {"article_url", article && article->url.len ? article->url : (struct str){0}},
+        };
+        size_t count = sizeof variables / sizeof *variables;
+        struct str text = policy_reply(workflow->snapshot->policy, reply_name.ptr ? reply_name : action->reply,
+                                       workflow->message->channel, workflow_locale(workflow), &outcome->reply_locale);
+        outcome->reply.safe = policy_fill(workflow->arena, text, variables, count);
+        step->description = policy_fill(workflow->arena, action->description, variables, count);
+        step->action = action->name;
+        step->priority = action->priority;
+        step->requires_human_review = action->requires_human_review;
+        step->external_system = action->external_system;
+        outcome->ticket = (struct outcome_ticket){has_ticket, action->queue, action->priority};
+        outcome->needs_outbox = action->needs_outbox;
+        fill_parameters(workflow, outcome);
+        return !workflow->arena->is_full;
+}
+
+void workflow_ask_person(const struct workflow *workflow, const char *reason, struct outcome *outcome)
+{
+        const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
+        outcome->next_step.requires_human_review = true;
+        outcome->review = (struct outcome_review){
+                .is_needed = true,
+                .due_at_ms = workflow->message->received_at_ms + policy->escalation_sla_ms,
+                .reason = reason,
+        };
+}
+
+static bool escalate(const struct workflow *workflow, struct outcome *outcome)
+{
+        const struct policy_action *action = policy_facts(workflow->snapshot->policy)->escalate;
+        workflow_ask_person(workflow, "low_confidence", outcome);
+        bool is_done = workflow_apply(workflow, action, (struct str){0}, outcome);
+        outcome->next_step.requires_human_review = true;
+        return is_done;
+}
+
+bool workflow_run(struct workflow *workflow, struct outcome *ret_outcome)
+{
+        static bool (*const workflows[CATEGORY_COUNT])(struct workflow *, struct outcome *) = {
+                [CATEGORY_INFORMATIONAL] = informational_run,
+                [CATEGORY_SERVICE_ACTION] = service_action_run,
+                [CATEGORY_SAFETY_COMPLIANCE] = safety_compliance_run,
+        };
+        const struct verdict *verdict = &workflow->verdict;
+        const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
+        *ret_outcome = (struct outcome){.verdict = *verdict};
+        bool is_gated = verdict->category != CATEGORY_SAFETY_COMPLIANCE;
+        if (is_gated && verdict->confidence < policy->gate[verdict->category])
+                return escalate(workflow, ret_outcome);
+        return workflows[verdict->category](workflow, ret_outcome);
+}

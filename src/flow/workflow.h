@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The three workflows: what one decided message leads to, as a value.
+ *
+ * Pure: a workflow looks at the message, the verdict and the pinned snapshot and fills an outcome.
+ * It performs nothing; the commit makes it durable and the outbox tells other systems.
+ */
+#ifndef FLOW_WORKFLOW_H
+#define FLOW_WORKFLOW_H
+
+#include "base/arena.h"
+#include "core/message.h"
+#include "core/outcome.h"
+#include "policy/snapshot.h"
+#include "port/store.h"
+#include "text/entities.h"
+
+struct workflow {
+        const struct snapshot *snapshot;
+        struct kb_scratch *scratch; /* of this thread */
+        const struct message *message;
+        struct safe_text text; /* the message, redacted */
+        struct verdict verdict;
+        struct record_id id; /* names ticket and record in replies */
+        struct entities entities;
+        struct kb_hit answer; /* the article found; article NULL: none */
+        struct arena *arena;
+};
+
+/* Runs the workflow of the verdict's category. False only when the arena is full. */
+bool workflow_run(struct workflow *workflow, struct outcome *ret_outcome);
+
+/* The approved text for a safety matter, also used when the message itself must be refused. */
+struct safe_text workflow_safety_reply(const struct policy *policy, enum intent intent, enum severity severity,
+                                       enum channel channel, struct str locale, struct str *ret_locale);
+
+/* "msg_…", "tkt_…", "cmp_…"; absent when the arena is full. */
+struct str record_id_text(struct arena *arena, const char *prefix, struct record_id id);
+
+#endif

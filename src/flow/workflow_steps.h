@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the workflows share, and the three of them. Used by src/flow/ only. */
+#ifndef FLOW_WORKFLOW_STEPS_H
+#define FLOW_WORKFLOW_STEPS_H
+
+#include "flow/workflow.h"
+
+bool informational_run(struct workflow *workflow, struct outcome *outcome);
+bool service_action_run(struct workflow *workflow, struct outcome *outcome);
+bool safety_compliance_run(struct workflow *workflow, struct outcome *outcome);
+
+/* Fills next step, parameters, reply and ticket as the policy's action says. `reply_name` absent:
+ * the action's own. False when the arena is full. */
+bool workflow_apply(const struct workflow *workflow, const struct policy_action *action, struct str reply_name,
+                    struct outcome *outcome);
+
+/* Puts the message into the review queue, due after the policy's escalation SLA. */
+void workflow_ask_person(const struct workflow *workflow, const char *reason, struct outcome *outcome);
+
+/* The locale that the client asked for; absent: none. */
+struct str workflow_locale(const struct workflow *workflow);
+
+#endif
