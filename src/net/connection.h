@@ -99,6 +99,7 @@ struct exchange {
         struct buf body;
         void (*cancel)(void *arg);
         void *cancel_arg;
+        void *data; /* the application's */
 };
 
 /* Takes the accepted descriptor. A connection over the limit is born to be refused. */

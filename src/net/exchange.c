@@ -73,6 +73,16 @@ size_t exchange_header_count(const struct exchange *exchange, struct str name)
         return count;
 }
 
+void exchange_set_data(struct exchange *exchange, void *data)
+{
+        exchange->data = data;
+}
+
+void *exchange_data(const struct exchange *exchange)
+{
+        return exchange->data;
+}
+
 struct arena *exchange_arena(struct exchange *exchange)
 {
         return &exchange->arena;

@@ -144,6 +144,10 @@ struct str exchange_header(const struct exchange *exchange, struct str name);
 /* How often a header of that name was sent. */
 size_t exchange_header_count(const struct exchange *exchange, struct str name);
 
+/* A pointer of the application's that goes with the exchange; NULL until it is set. */
+void exchange_set_data(struct exchange *exchange, void *data);
+void *exchange_data(const struct exchange *exchange);
+
 /* Memory that lives as long as the exchange. */
 struct arena *exchange_arena(struct exchange *exchange);
 
