@@ -37,10 +37,10 @@ struct train_weights {
 struct train_options train_defaults(void)
 {
         return (struct train_options){
-                .epochs = 20,
+                .epochs = 30,
                 .rate = 0.3f,
                 .l2 = 1e-4f,
-                .dropout = 0.3f,
+                .dropout = 0.5f,
                 .word_weight = 2.0f,
                 .char_weight = 1.0f,
                 .seed = 20260101,
