@@ -130,8 +130,8 @@ static bool next_element(const struct safety_fold *fold, struct str *rest, struc
         if (!safety_fold_next(fold, &behind, &word))
                 return false;
         size_t taken = len - behind.len;
-        if (behind.len > 0 && *behind.ptr == '*')
-                taken++;
+        if (behind.len > 0 && *behind.ptr == '*') /* at its end; elsewhere add_word() refuses it */
+                taken = behind.len == 1 ? taken + 1 : len;
         *ret_element = (struct str){rest->ptr, taken};
         rest->ptr += taken;
         rest->len -= taken;
