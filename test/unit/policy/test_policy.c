@@ -134,12 +134,12 @@ static const struct edit broken[] = {
         {POLICY_SAFETY, "intent: product_safety", "intent: refund",
          "safety.yaml:%u: rule `emergency_room_written`: safety intent `refund` is not defined"},
         {POLICY_SAFETY, "phrases: [ER, ", "phrases: [ER*, ",
-         "safety.yaml:8: rule `emergency_room_written`: phrase `ER*` has a '*' in a case-sensitive rule"},
+         "safety.yaml:16: rule `emergency_room_written`: phrase `ER*` has a '*' in a case-sensitive rule"},
         {POLICY_SAFETY, "phrases: [ER, ", "phrases: [(ER, ",
          "safety.yaml:%u: rule `emergency_room_written`: `(ER`: a group is not closed"},
         {POLICY_SAFETY, "needs: [<exposure>", "needs: [<exposures>",
          "safety.yaml:%u: rule `symptoms_after_use`: list `exposures` is not defined"},
-        {POLICY_SAFETY, "id: emergency\n", "id: breathing\n", "safety.yaml:%u: rule `breathing` is defined twice"},
+        {POLICY_SAFETY, "id: breathing\n", "id: emergency\n", "safety.yaml:%u: rule `emergency` is defined twice"},
 };
 
 static void a_broken_policy_is_refused_with_file_and_line(void **state)
