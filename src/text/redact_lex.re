@@ -88,11 +88,12 @@ card = 'card' | 'visa' | 'amex' | 'mastercard' | 'credit' | 'debit' | 'maestro' 
 reference = 'order' | 'orders' | 'ord' | 'ordernummer' | 'po' | 'tracking' | 'track' | 'parcel'
         | 'package' | 'shipment' | 'consignment' | 'invoice' | 'inv' | 'case' | 'ticket' | 'reference'
         | 'ref' | 'isbn' | 'isbn-10' | 'isbn-13' | 'sku' | 'item' | 'barcode' | 'serial' | 'usps'
-        | 'ups' | 'fedex' | 'dhl' | 'dpd' | 'hermes' | 'nhs' | 'model' | 'booking' | 'claim' | 'policy'
-        | 'product' | 'transaction' | 'confirmation' | 'coupon' | 'voucher' | 'ean' | 'upc' | 'gtin'
-        | 'article' | 'account' | 'acct' | 'vat' | 'tax' | 'tin' | 'passport' | 'licence' | 'license'
-        | 'npi' | 'abn' | 'acn' | 'aadhaar' | 'medicare' | 'mrn' | 'request' | 'receipt' | 'purchase'
-        | 'order_id' | 'id' | 'memo' | 'statement' | 'batch' | 'lot' | 'imei' | 'routing' | 'sort';
+        | 'ups' | 'fedex' | 'dhl' | 'dpd' | 'hermes' | 'model' | 'booking' | 'product' | 'transaction'
+        | 'confirmation' | 'coupon' | 'voucher' | 'ean' | 'upc' | 'gtin' | 'article' | 'receipt'
+        | 'purchase' | 'order_id' | 'batch' | 'lot' | 'imei';
+record = 'account' | 'acct' | 'vat' | 'tax' | 'tin' | 'passport' | 'licence' | 'license' | 'npi' | 'abn'
+        | 'acn' | 'aadhaar' | 'medicare' | 'mrn' | 'id' | 'policy' | 'claim' | 'memo' | 'statement'
+        | 'routing' | 'sort' | 'nhs' | 'request' | 'patient' | 'member';
 version = 'version' | 'versions' | 'v' | 'ver' | 'firmware' | 'section' | 'driver' | 'app' | 'build'
         | 'release' | 'chapter' | 'software' | 'update' | 'clause' | 'paragraph';
 /* Words that may stand between a cue and its number without weakening it. */
@@ -101,11 +102,11 @@ filler = 'number' | 'numbers' | 'no' | 'nr' | 'num' | 'is' | 'was' | 'the' | 'my
 word = (letter | digit | "_" | [\x80-\xff])+;
 */
 
-/* A reference or a version speaks only for the number right behind it ("order number 12"); a
+/* A reference, a record or a version speaks only for the number right behind it ("order number 12"); a
  * phone, card or SSN cue for the rest of its sentence ("call me tomorrow on 12"). */
 static enum cue after_other_word(enum cue cue)
 {
-        return cue == CUE_REFERENCE || cue == CUE_VERSION ? CUE_NONE : cue;
+        return cue == CUE_REFERENCE || cue == CUE_RECORD || cue == CUE_VERSION ? CUE_NONE : cue;
 }
 
 enum cue lex_cue(struct str before)
@@ -119,6 +120,7 @@ enum cue lex_cue(struct str before)
                 'social' " "+ 'security' { cue = CUE_SSN; continue; }
                 card { cue = cue == CUE_REFERENCE ? cue : CUE_CARD; continue; }
                 reference { cue = CUE_REFERENCE; continue; }
+                record { cue = cue == CUE_REFERENCE ? cue : CUE_RECORD; continue; }
                 version { cue = CUE_VERSION; continue; }
                 filler { continue; }
                 word { cue = after_other_word(cue); continue; }

@@ -250,7 +250,7 @@ static bool is_card_len(size_t len, enum cue cue)
 {
         if (cue == CUE_CARD)
                 return true;
-        if (cue == CUE_REFERENCE)
+        if (cue == CUE_REFERENCE || cue == CUE_RECORD)
                 return len == 15 || len == 16;
         return (len >= 14 && len <= 16) || len == 19;
 }
@@ -344,7 +344,7 @@ static bool is_national(const struct run *run, const struct window *window)
 {
         size_t groups = window->groups;
         if (is_nanp(run, groups))
-                return true;
+                return run->cue != CUE_RECORD || run->groups[groups - 1].joint != JOINT_SPACE;
         if (run->cue != CUE_NONE && run->cue != CUE_PHONE)
                 return false;
         if (window->len <= 12 && run->cue == CUE_PHONE)

@@ -202,6 +202,7 @@ static void case_form_and_tags_do_not_matter(void **state)
         assert_true(best(starter, STR("REFUND POLICIES!!")).score == plain);
         assert_true(best(starter, STR("refunds [EMAIL_REDACTED] policy 12345")).score == plain);
         assert_true(best(starter, STR("how can I get the refund policy, please")).score == plain);
+        assert_true(best(starter, STR("refund refund policy refund")).score == plain);
         assert_true(best(starter, STR("refund policy zeppelin")).score < plain);
 }
 
