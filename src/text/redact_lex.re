@@ -78,22 +78,23 @@ const char *lex_extension(const char *at, const char *end)
 }
 
 /*!re2c
-phone_word = 'phone' | 'phones' | 'telephone' | 'tel' | 'mobile' | 'mob' | 'cell' | 'cellphone' | 'fax'
-        | 'desk' | 'office' | 'landline' | 'whatsapp' | 'sms' | 'telefon' | 'telefono' | 'telepono'
-        | 'handy' | 'hotline';
+phone_word = 'phone' | 'phone_number' | 'phonenumber' | 'mobile_number' | 'phones' | 'telephone' | 'tel'
+        | 'mobile' | 'mob' | 'cell' | 'cellphone' | 'fax' | 'desk' | 'office' | 'landline' | 'whatsapp'
+        | 'sms' | 'telefon' | 'telefono' | 'telepono' | 'handy' | 'hotline';
 phone_verb = 'call' | 'called' | 'calling' | 'dial' | 'reach' | 'ring' | 'text' | 'texted' | 'contact'
         | 'callback';
 social = 'ssn' | 'social' | 'ssns';
 card = 'card' | 'visa' | 'amex' | 'mastercard' | 'credit' | 'debit' | 'maestro' | 'discover' | 'pan';
-reference = 'order' | 'orders' | 'ord' | 'ordernummer' | 'po' | 'tracking' | 'track' | 'parcel'
-        | 'package' | 'shipment' | 'consignment' | 'invoice' | 'inv' | 'case' | 'ticket' | 'reference'
-        | 'ref' | 'isbn' | 'isbn-10' | 'isbn-13' | 'sku' | 'item' | 'barcode' | 'serial' | 'usps'
-        | 'ups' | 'fedex' | 'dhl' | 'dpd' | 'hermes' | 'model' | 'booking' | 'product' | 'transaction'
-        | 'confirmation' | 'coupon' | 'voucher' | 'ean' | 'upc' | 'gtin' | 'article' | 'receipt'
-        | 'purchase' | 'order_id' | 'batch' | 'lot' | 'imei';
-record = 'account' | 'acct' | 'vat' | 'tax' | 'tin' | 'passport' | 'licence' | 'license' | 'npi' | 'abn'
-        | 'acn' | 'aadhaar' | 'medicare' | 'mrn' | 'id' | 'policy' | 'claim' | 'memo' | 'statement'
-        | 'routing' | 'sort' | 'nhs' | 'request' | 'patient' | 'member';
+reference = 'order' | 'bill' | 'rechnung' | 'bestellung' | 'sendung' | 'orders' | 'ord' | 'ordernummer'
+        | 'po' | 'tracking' | 'track' | 'parcel' | 'package' | 'shipment' | 'consignment' | 'invoice'
+        | 'inv' | 'case' | 'ticket' | 'reference' | 'ref' | 'isbn' | 'isbn-10' | 'isbn-13' | 'sku'
+        | 'item' | 'barcode' | 'serial' | 'usps' | 'ups' | 'fedex' | 'dhl' | 'dpd' | 'hermes' | 'model'
+        | 'booking' | 'product' | 'transaction' | 'confirmation' | 'coupon' | 'voucher' | 'ean' | 'upc'
+        | 'gtin' | 'article' | 'receipt' | 'purchase' | 'order_id' | 'batch' | 'lot' | 'imei';
+record = 'account' | 'customer' | 'kundennummer' | 'acct' | 'vat' | 'tax' | 'tin' | 'passport'
+        | 'licence' | 'license' | 'npi' | 'abn' | 'acn' | 'aadhaar' | 'medicare' | 'mrn' | 'id'
+        | 'policy' | 'claim' | 'memo' | 'statement' | 'routing' | 'sort' | 'nhs' | 'request' | 'patient'
+        | 'member';
 version = 'version' | 'versions' | 'v' | 'ver' | 'firmware' | 'section' | 'driver' | 'app' | 'build'
         | 'release' | 'chapter' | 'software' | 'update' | 'clause' | 'paragraph';
 /* Words that may stand between a cue and its number without weakening it. */

@@ -324,7 +324,7 @@ static bool is_nanp(const struct run *run, size_t groups)
         const struct group *area = run->groups + has_trunk;
         if (area[1].joint != JOINT_SPACE || area[2].joint != JOINT_SPACE)
                 return true;
-        return area[0].start[0] >= '2' && area[1].start[0] >= '2';
+        return !run->follows_a_group && area[0].start[0] >= '2' && area[1].start[0] >= '2';
 }
 
 /* National numbers with the trunk zero: "030 123456", "01.84.17.61.18", "09171234567". */
