@@ -87,9 +87,11 @@ static void report(int64_t wall_us, const struct rusage *before)
                             after.ru_stime.tv_usec - before->ru_stime.tv_usec;
         qsort(bench.latency_us, bench.total, sizeof *bench.latency_us, compare);
         double records = (double)bench.total;
-        printf("%.0f records/s, batch %.1f, CPU %.2f us a record (user %.2f, system %.2f), p50 %d us, p99 %d us, max %d us\n",
-               records * 1e6 / (double)wall_us, records / (double)bench.batches, (double)(user_us + system_us) / records,
-               (double)user_us / records, (double)system_us / records, bench.latency_us[bench.total / 2],
+        printf("%.0f records/s, batch %.1f, CPU %.2f us a record (user %.2f, system %.2f),"
+               " p50 %d us, p99 %d us, max %d us\n",
+               records * 1e6 / (double)wall_us, records / (double)bench.batches,
+               (double)(user_us + system_us) / records, (double)user_us / records,
+               (double)system_us / records, bench.latency_us[bench.total / 2],
                bench.latency_us[bench.total * 99 / 100], bench.latency_us[bench.total - 1]);
 }
 
@@ -97,18 +99,28 @@ static void prepare(struct slot *slots, size_t in_flight)
 {
         memset(bench.answer, 'a', sizeof bench.answer);
         bench.outcome.verdict = (struct verdict){
-                .category = CATEGORY_INFORMATIONAL, .intent = INTENT_FAQ, .secondary_intent = INTENT_NONE, .confidence = 0.93,
-                .source = SOURCE_LOCAL, .model = STR("embedded-2026.11"), .decision_path = STR("embedded model: faq"),
+                .category = CATEGORY_INFORMATIONAL,
+                .intent = INTENT_FAQ,
+                .secondary_intent = INTENT_NONE,
+                .confidence = 0.93,
+                .source = SOURCE_LOCAL,
+                .model = STR("embedded-2026.11"),
+                .decision_path = STR("embedded model: faq"),
         };
         bench.outcome.next_step.action = STR("provide_information");
         bench.outcome.article.id = STR("refund-policy");
         for (size_t i = 0; i < in_flight; i++) {
                 slots[i].commit = (struct store_commit){.record = &slots[i].record, .done = on_done};
                 slots[i].record = (struct store_record){
-                        .received_at_ms = 1795300000000, .key_id = 1, .request_id = ident_random("req_"),
-                        .text = SAFE_LITERAL("What is your refund policy for shoes that I bought in the sale three weeks ago?"),
+                        .received_at_ms = 1795300000000,
+                        .key_id = 1,
+                        .request_id = ident_random("req_"),
+                        .text = SAFE_LITERAL("What is your refund policy for shoes that I bought in the sale"
+                                             " three weeks ago?"),
                         .metadata = SAFE_LITERAL("{\"locale\":\"en\",\"conversation_id\":\"c-9001\"}"),
-                        .answer = {{bench.answer, sizeof bench.answer}}, .status = 200, .outcome = &bench.outcome,
+                        .answer = {{bench.answer, sizeof bench.answer}},
+                        .status = 200,
+                        .outcome = &bench.outcome,
                 };
         }
 }

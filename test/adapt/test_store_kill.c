@@ -38,14 +38,16 @@ static struct {
 static void commit_next(struct slot *slot)
 {
         slot->record.id = child.store->ops->reserve(child.store);
-        slot->idempotency.key = digest_sha256((struct str){(const char *)&slot->record.id.row, sizeof slot->record.id.row});
+        slot->idempotency.key = digest_sha256(
+                (struct str){(const char *)&slot->record.id.row, sizeof slot->record.id.row});
         child.store->ops->commit(child.store, &slot->commit);
 }
 
 static void on_committed(struct store_commit *commit)
 {
         struct slot *slot = (struct slot *)(void *)commit;
-        if (commit->result || write(child.pipe, &slot->record.id, sizeof slot->record.id) != sizeof slot->record.id)
+        if (commit->result ||
+            write(child.pipe, &slot->record.id, sizeof slot->record.id) != sizeof slot->record.id)
                 _exit(3);
         commit_next(slot);
 }
@@ -71,17 +73,24 @@ static void run_child(int pipe_fd)
         struct loop *loop = loop_new();
         child.pipe = pipe_fd;
         child.store = store_sqlite_attach(db, loop);
-        child.outcome.verdict = (struct verdict){.category = CATEGORY_SAFETY_COMPLIANCE, .intent = INTENT_FRAUD, .secondary_intent = INTENT_NONE};
+        child.outcome.verdict = (struct verdict){.category = CATEGORY_SAFETY_COMPLIANCE,
+                                                 .intent = INTENT_FRAUD,
+                                                 .secondary_intent = INTENT_NONE};
         child.outcome.compliance = (struct outcome_compliance){.severity = SEVERITY_HIGH, .due_at_ms = 5000};
-        child.outcome.review = (struct outcome_review){.is_needed = true, .due_at_ms = 5000, .reason = "safety"};
+        child.outcome.review = (struct outcome_review){
+                .is_needed = true, .due_at_ms = 5000, .reason = "safety"};
         for (size_t i = 0; i < IN_FLIGHT; i++) {
                 struct slot *slot = &child.slots[i];
                 slot->commit = (struct store_commit){.record = &slot->record, .done = on_committed};
                 slot->idempotency.expires_at_ms = INT64_C(4000000000000);
                 slot->record = (struct store_record){
-                        .received_at_ms = 1000, .request_id = ident_random("req_"), .status = 200,
-                        .text = SAFE_LITERAL("somebody used my card"), .answer = SAFE_LITERAL("{\"category\":\"safety_compliance\"}"),
-                        .outcome = &child.outcome, .idempotency = &slot->idempotency,
+                        .received_at_ms = 1000,
+                        .request_id = ident_random("req_"),
+                        .status = 200,
+                        .text = SAFE_LITERAL("somebody used my card"),
+                        .answer = SAFE_LITERAL("{\"category\":\"safety_compliance\"}"),
+                        .outcome = &child.outcome,
+                        .idempotency = &slot->idempotency,
                 };
                 commit_next(slot);
         }
@@ -123,24 +132,33 @@ static void check_told(void)
         snprintf(path, sizeof path, "%s/triaged.db", directory);
         sqlite3 *sqlite;
         sqlite3_stmt *find;
-        assert_ok(sqlite_db_open(path, &(struct sqlite_options){.is_read_only = true, .cache_kib = 4096}, &sqlite, NULL));
-        assert_ok(sqlite_db_prepare(sqlite,
-                                    "SELECT m.check_word FROM message m JOIN compliance c ON c.id = m.id JOIN review r"
-                                    " ON r.message_row = m.id AND r.due_at = 5000 JOIN idempotency i ON i.key = ?2 AND"
-                                    " i.message_row = m.id WHERE m.id = ?1", &find, NULL));
+        assert_ok(sqlite_db_open(path, &(struct sqlite_options){.is_read_only = true, .cache_kib = 4096},
+                                 &sqlite, NULL));
+        assert_ok(sqlite_db_prepare(
+                sqlite,
+                "SELECT m.check_word FROM message m JOIN compliance c ON c.id = m.id JOIN review r"
+                " ON r.message_row = m.id AND r.due_at = 5000 JOIN idempotency i ON i.key = ?2 AND"
+                " i.message_row = m.id WHERE m.id = ?1",
+                &find, NULL));
         for (size_t i = 0; i < told_count; i++) {
-                struct digest key = digest_sha256((struct str){(const char *)&told[i].row, sizeof told[i].row});
+                struct digest key = digest_sha256(
+                        (struct str){(const char *)&told[i].row, sizeof told[i].row});
                 struct sqlite_binder b = {.stmt = find};
                 bind_i64(&b, (int64_t)told[i].row);
                 bind_blob(&b, key.bytes, sizeof key.bytes);
-                if (sqlite3_step(find) != SQLITE_ROW || (uint64_t)sqlite3_column_int64(find, 0) != told[i].check)
-                        fail_msg("row %llu was acknowledged and is not there", (unsigned long long)told[i].row);
+                if (sqlite3_step(find) != SQLITE_ROW ||
+                    (uint64_t)sqlite3_column_int64(find, 0) != told[i].check)
+                        fail_msg("row %llu was acknowledged and is not there",
+                                 (unsigned long long)told[i].row);
                 sqlite3_reset(find);
         }
         sqlite3_finalize(find);
         int64_t halves;
-        assert_ok(sqlite_db_number(sqlite, "SELECT (SELECT count(*) FROM message) * 3 - (SELECT count(*) FROM compliance)"
-                                           " - (SELECT count(*) FROM review) - (SELECT count(*) FROM idempotency)", &halves, NULL));
+        assert_ok(sqlite_db_number(
+                sqlite,
+                "SELECT (SELECT count(*) FROM message) * 3 - (SELECT count(*) FROM compliance)"
+                " - (SELECT count(*) FROM review) - (SELECT count(*) FROM idempotency)",
+                &halves, NULL));
         assert_int_equal(halves, 0);
         sqlite3_close(sqlite);
 }

@@ -58,7 +58,8 @@ static void a_full_disk_refuses_and_recovers_by_itself(void **state)
         assert_true(recovers());
         assert_ok(commit_one(sample_init(1)));
         assert_int_equal(fixture.health_changes, 2);
-        assert_int_equal(number("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
+        assert_int_equal(number("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+                         1);
 }
 
 static void a_full_database_acknowledges_only_what_it_holds(void **state)
