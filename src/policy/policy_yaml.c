@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <yaml.h>
 
-static void vfail(struct yaml_check *check, enum err err, unsigned line, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void vfail(struct yaml_check *check, enum err err, unsigned line,
+                                                        const char *format, va_list args)
 {
         if (check->err)
                 return;
