@@ -139,7 +139,7 @@ static const struct edit broken[] = {
         {POLICY_SAFETY, "intent: product_safety", "intent: refund",
          "safety.yaml:%u: rule `emergency_room_written`: safety intent `refund` is not defined"},
         {POLICY_SAFETY, "phrases: [ER, ", "phrases: [ER*, ",
-         "safety.yaml:17: rule `emergency_room_written`: phrase `ER*` has a '*' in a case-sensitive rule"},
+         "safety.yaml:18: rule `emergency_room_written`: phrase `ER*` has a '*' in a case-sensitive rule"},
         {POLICY_SAFETY, "phrases: [ER, ", "phrases: [(ER, ",
          "safety.yaml:%u: rule `emergency_room_written`: `(ER`: a group is not closed"},
         {POLICY_SAFETY, "needs: [<exposure>", "needs: [<exposures>",
