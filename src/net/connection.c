@@ -315,7 +315,8 @@ static void consume_waiting(struct connection *connection, struct str fresh)
 {
         if (connection_waiting(connection).len == 0) {
                 size_t used = consume_all(connection, fresh);
-                keep(connection, (struct str){fresh.ptr + used, fresh.len - used});
+                if (used < fresh.len)
+                        keep(connection, (struct str){fresh.ptr + used, fresh.len - used});
                 return;
         }
         keep(connection, fresh);

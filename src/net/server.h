@@ -36,15 +36,15 @@ enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_MET
 
 /* Why the server refuses without asking the application. */
 enum http_refusal {
-        REFUSAL_MALFORMED,          /* 400 */
-        REFUSAL_REQUEST_TIMEOUT,    /* 408 */
-        REFUSAL_PAYLOAD_TOO_LARGE,  /* 413 */
-        REFUSAL_URI_TOO_LONG,       /* 414 */
-        REFUSAL_EXPECTATION_FAILED, /* 417 */
-        REFUSAL_HEADERS_TOO_LARGE,  /* 431 */
-        REFUSAL_NOT_IMPLEMENTED,    /* 501: method or transfer coding */
+        REFUSAL_MALFORMED,            /* 400 */
+        REFUSAL_REQUEST_TIMEOUT,      /* 408 */
+        REFUSAL_PAYLOAD_TOO_LARGE,    /* 413 */
+        REFUSAL_URI_TOO_LONG,         /* 414 */
+        REFUSAL_EXPECTATION_FAILED,   /* 417 */
+        REFUSAL_HEADERS_TOO_LARGE,    /* 431 */
+        REFUSAL_NOT_IMPLEMENTED,      /* 501: method or transfer coding */
         REFUSAL_TOO_MANY_CONNECTIONS, /* 503 */
-        REFUSAL_VERSION,            /* 505 */
+        REFUSAL_VERSION,              /* 505 */
         REFUSAL_COUNT
 };
 
