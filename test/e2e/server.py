@@ -324,7 +324,7 @@ class Server:
     def cli(self, *args, stdin=None, env=None, timeout_s=30.0):
         """Runs `triaged ARGS`; the completed process, its output as text."""
         return subprocess.run([str(BINARY), *map(str, args)], input=stdin, capture_output=True, text=True,
-                              env={**self.environment(), **(env or {})}, timeout=timeout_s * SLOW)
+                              cwd=self.directory, env={**self.environment(), **(env or {})}, timeout=timeout_s * SLOW)
 
     def add_key(self, name, scope, *more):
         done = self.cli("key", "add", "--name", name, "--scope", scope, "--data-dir", self.data_dir, *more)

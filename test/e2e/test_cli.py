@@ -89,7 +89,7 @@ def test_config_check_tells_good_from_bad(alone):
     assert alone.cli("config", "--check", "--config", alone.config_path).returncode == 0
     alone.config_path.write_text("workers: 2\nnonsense: 1\n")
     done = alone.cli("config", "--check", "--config", alone.config_path)
-    assert done.returncode == 1 and "config.yaml:2" in done.stderr, done
+    assert done.returncode > 0 and "config.yaml:2" in done.stderr, done
 
 
 def test_config_check_reads_the_policy_too(alone, tmp_path):
@@ -176,7 +176,7 @@ def test_key_may_have_a_rate_of_its_own(make_server):
 # ---- knowledge base ----
 
 ARTICLES = [
-    {"id": "zeppelin", "title": "Can I bring my zeppelin?", "body": "Zeppelins moor at the northern mast.",
+    {"id": "zeppelin", "title": "What is your zeppelin policy?", "body": "Zeppelins may moor at the northern mast.",
      "url": "https://example.org/zeppelin"},
     {"id": "quokka", "title": "Do you ship quokkas?", "body": "Quokkas travel by boat, never by mail."},
 ]
@@ -191,7 +191,8 @@ def write_articles(path):
             writer.writeheader()
             writer.writerows(ARTICLES)
     else:
-        path.write_text("".join(f"# {article['title']}\n\n{article['body']}\n\n" for article in ARTICLES))
+        article = ARTICLES[0]
+        path.write_text(f"---\ntitle: {article['title']}\n---\n\n{article['body']}\n")
     return path
 
 
@@ -200,7 +201,7 @@ def import_and_search(server, path):
     assert done.returncode == 0, done
     found = server.cli("kb", "search", "zeppelin mast", "--data-dir", server.data_dir)
     assert found.returncode == 0, found
-    assert "Can I bring my zeppelin?" in found.stdout.splitlines()[0] + found.stdout, found
+    assert "What is your zeppelin policy?" in found.stdout.splitlines()[0] + found.stdout, found
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "md"])
@@ -212,8 +213,8 @@ def test_import_without_a_server(alone, tmp_path, suffix):
 def test_import_beside_a_running_server_answers_at_once(make_server, tmp_path, suffix):
     server = make_server().start()
     import_and_search(server, tmp_path / f"articles.{suffix}")
-    decision = server.decide("Can I bring my zeppelin?")
-    assert decision["article"] and decision["article"]["title"] == "Can I bring my zeppelin?", decision
+    decision = server.decide("What is your zeppelin policy?")
+    assert decision["article"] and decision["article"]["title"] == "What is your zeppelin policy?", decision
     assert "northern mast" in decision["reply"]
 
 
@@ -224,13 +225,29 @@ def test_import_twice_replaces(alone, tmp_path):
     assert alone.rows("SELECT count(*) FROM article WHERE id IN ('zeppelin', 'quokka')") == [(2,)]
 
 
-def test_bad_import_names_file_and_line_and_changes_nothing(alone, tmp_path):
+def test_bad_row_is_named_and_the_others_are_imported(alone, tmp_path):
     path = tmp_path / "articles.jsonl"
-    path.write_text(json.dumps(ARTICLES[0]) + "\n" + '{"id": "x"}\n')
+    path.write_text('{"id": "x"}\n' + json.dumps(ARTICLES[0]) + "\nnonsense\n")
     done = alone.cli("kb", "import", path, "--data-dir", alone.data_dir)
-    assert done.returncode == 1 and "articles.jsonl:2" in done.stderr, done
-    found = alone.cli("kb", "search", "zeppelin mast", "--data-dir", alone.data_dir)
-    assert "zeppelin" not in found.stdout.lower()
+    assert done.returncode == 1, done
+    assert "articles.jsonl:1" in done.stderr and "articles.jsonl:3" in done.stderr
+    assert alone.rows("SELECT id FROM article") == [("zeppelin",)]
+
+
+def test_import_of_what_is_no_knowledge_base_is_refused(alone, tmp_path):
+    (tmp_path / "articles.docx").write_text("x")
+    for name in ("articles.docx", "missing.jsonl"):
+        done = alone.cli("kb", "import", tmp_path / name, "--data-dir", alone.data_dir)
+        assert done.returncode in (1, 2) and name in done.stderr, done
+
+
+def test_deleted_article_is_gone_and_listed_no_more(alone, tmp_path):
+    path = write_articles(tmp_path / "articles.jsonl")
+    assert alone.cli("kb", "import", path, "--data-dir", alone.data_dir).returncode == 0
+    assert "quokka" in alone.cli("kb", "list", "--data-dir", alone.data_dir).stdout
+    assert alone.cli("kb", "delete", "quokka", "--data-dir", alone.data_dir).returncode == 0
+    listing = alone.cli("kb", "list", "--data-dir", alone.data_dir).stdout
+    assert "quokka" not in listing and "zeppelin" in listing
 
 
 def test_search_that_finds_nothing_says_so(alone):
