@@ -4,6 +4,7 @@
 #include "api/call.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "text/redact.h"
 
@@ -113,13 +114,19 @@ static void on_refusal(void *arg, enum http_refusal refusal, struct arena *arena
         ret_response->status = problem_status(problem);
         ret_response->content_type = "application/problem+json";
         ret_response->body = arena_copy(arena, buf_str(&api->buf));
-        METRIC_ADD(REQUESTS, metric_route_status(METRIC_ROUTE_OTHER, ret_response->status), 1);
+        METRIC_ADD(REQUESTS, METRIC_PAIR(STATUS, METRIC_ROUTE_OTHER, metric_status((unsigned)ret_response->status)), 1);
 }
 
 static void on_connection(void *arg, int change)
 {
         (void)arg;
         METRIC_ADD(CONNECTIONS, 0, change);
+}
+
+static void on_accept_failed(void *arg, int error)
+{
+        (void)arg;
+        LOG(ACCEPT_FAILED, log_i64("error", error));
 }
 
 struct api *api_new(struct loop *loop, const struct api_config *config)
@@ -149,5 +156,6 @@ struct server_handlers api_handlers(struct api *api)
                 .on_request = on_request,
                 .on_refusal = on_refusal,
                 .on_connection = on_connection,
+                .on_accept_failed = on_accept_failed,
         };
 }
