@@ -144,10 +144,11 @@ def classify_bytes(text, headers=(), **members):
 
 
 class Server:
-    def __init__(self, directory, config=None, env=None, flags=(), wrapper=()):
+    def __init__(self, directory, config=None, env=None, flags=(), wrapper=(), listen="127.0.0.1:0", data_dir=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.data_dir = self.directory / "data"
+        self.listen = listen
+        self.data_dir = pathlib.Path(data_dir or self.directory / "data")
         self.config_path = self.directory / "config.yaml"
         self.config = {"rate_limit": {"per_minute": 0}, "workers": 2, **(config or {})}
         self.env = env or {}
@@ -167,7 +168,7 @@ class Server:
         return {**env, **self.env}
 
     def command(self):
-        return [*self.wrapper, str(BINARY), "serve", "--config", str(self.config_path), "--listen", "127.0.0.1:0",
+        return [*self.wrapper, str(BINARY), "serve", "--config", str(self.config_path), "--listen", self.listen,
                 "--data-dir", str(self.data_dir), *self.flags]
 
     def launch(self):
@@ -213,6 +214,15 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         status = self.wait(timeout_s)
         assert status == 0, f"exit status {status} after SIGTERM: {self.output()[-3000:]}"
+
+    def fail(self, timeout_s=15.0):
+        """Starts a process that must not come up; its exit status."""
+        self.launch()
+        status = self.process.wait(timeout_s * SLOW)
+        self.process = None
+        assert not REPORT.search(self.output()), self.output()
+        assert status > 0 and not self.events("started"), (status, self.output())
+        return status
 
     def kill(self):
         self.process.kill()

@@ -55,7 +55,7 @@ def test_version(alone):
 
 def test_config_prints_each_value_with_its_origin(alone):
     alone.config_path.write_text("workers: 3\nrate_limit:\n  burst: 7\n")
-    done = alone.cli("config", "--config", alone.config_path, "--mode", "local",
+    done = alone.cli("config", "--config", "config.yaml", "--mode", "local",
                      env={"TRIAGED_RATE_LIMIT_PER_MINUTE": "11", "TRIAGED_LLM_API_KEY": "sk-canary"})
     assert done.returncode == 0, done
     lines = done.stdout.splitlines()
@@ -137,14 +137,14 @@ def test_classify_says_which_line_is_bad_and_goes_on(alone):
 def manage_keys(server):
     key = server.add_key("shop", "classify")
     again = server.cli("key", "add", "--name", "shop", "--scope", "classify", "--data-dir", server.data_dir)
-    assert again.returncode == 1 and "shop" in again.stderr and again.stdout == ""
+    assert again.returncode == 1 and "name" in again.stderr and again.stdout == ""
     server.add_key("desk", "review,classify")
     listing = server.cli("key", "list", "--data-dir", server.data_dir)
     assert listing.returncode == 0 and "shop" in listing.stdout and "desk" in listing.stdout and key not in listing.stdout
     bad = server.cli("key", "add", "--name", "x", "--scope", "everything", "--data-dir", server.data_dir)
     assert bad.returncode in (1, 2) and "scope" in bad.stderr
     missing = server.cli("key", "revoke", "nobody", "--data-dir", server.data_dir)
-    assert missing.returncode == 1 and "nobody" in missing.stderr
+    assert missing.returncode == 1 and "name" in missing.stderr
     assert server.cli("key", "revoke", "shop", "--data-dir", server.data_dir).returncode == 0
     return key
 
@@ -168,9 +168,9 @@ def test_keys_beside_a_running_server(make_server):
 def test_key_may_have_a_rate_of_its_own(make_server):
     server = make_server(config={"rate_limit": {"per_minute": 60, "burst": 60}}).start()
     key = server.add_key("slow", "classify", "--rate-per-minute", "6", "--burst", "2")
-    statuses = [server.classify("Where is my order?", {"X-API-Key": key}).status for _ in range(4)]
-    assert statuses[:2] == [200, 200] and 429 in statuses
-    assert server.classify("Where?", {"X-API-Key": key}).header("RateLimit-Policy") == '"default";q=6;w=60'
+    answers = [server.classify("Where is my order?", {"X-API-Key": key}) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert 8 <= int(answers[2].header("Retry-After")) <= 10, "one each ten seconds"
 
 
 # ---- knowledge base ----

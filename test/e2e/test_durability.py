@@ -135,7 +135,7 @@ def test_checker_reports_what_is_lost(make_server, damage):
     acknowledged = load_and_kill(server, 0.2 * SLOW)
     victim = random.choice(acknowledged)
     copy = make_server()
-    shutil.copytree(server.data_dir, copy.data_dir)
+    shutil.copytree(server.data_dir, copy.data_dir, ignore=shutil.ignore_patterns("control.sock"))
     database = sqlite3.connect(copy.database)
     with database:
         assert database.execute(damage, [json.loads(victim)["message_id"]]).rowcount == 1

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from server import Server, check_problem, classify_bytes, in_threads, request_bytes, tally, wait_until
+from server import SLOW, Server, check_problem, classify_bytes, in_threads, request_bytes, tally, wait_until
 
 QUESTION = "What are your opening hours?"
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -369,6 +369,8 @@ def test_over_capacity_is_503_and_recovers(make_server):
 
 def test_connection_cap_is_503(make_server):
     server = make_server(config={"workers": 1, "http": {"max_connections": 4}}).start()
+    wait_until(lambda: server.metrics()["triaged_connections"] == 1, 5, "the end of those that asked whether it is ready")
+    time.sleep(0.1 * SLOW)
     wires = [server.wire() for _ in range(4)]
     for wire in wires:
         wire.send(request_bytes("GET", "/api/v1/health"))

@@ -129,10 +129,10 @@ def test_stuck_client_is_left_behind_after_the_grace_time(make_server):
 
 # ---- the start ----
 
-def test_ready_soon_after_start_and_logged_once(make_server):
+def test_start_is_quick_and_logged_once(make_server):
     server = make_server().start()
     started = server.events("started")
-    assert len(started) == 1 == len(server.events("ready"))
+    assert len(started) == 1
     assert started[0]["listen"] == f"127.0.0.1:{server.port}"
     assert started[0]["start_ms"] < 1000 * SLOW
     assert started[0]["version"] and started[0]["policy_version"] and started[0]["model_version"]
@@ -140,11 +140,8 @@ def test_ready_soon_after_start_and_logged_once(make_server):
 
 def test_second_instance_on_the_same_directory_is_refused(make_server):
     first = make_server().start()
-    second = make_server(flags=["--data-dir", str(first.data_dir)])
-    second.launch()
-    status = second.process.wait(10 * SLOW)
-    second.process = None
-    assert status not in (0, 2) and status > 0
+    second = make_server(data_dir=first.data_dir)
+    assert second.fail() == 1
     assert str(first.data_dir) in second.output() and str(first.process.pid) in second.output()
     assert first.classify(QUESTION).status == 200
 
@@ -165,13 +162,20 @@ def test_data_is_readable_by_nobody_else(make_server):
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
 def test_public_address_without_a_key_is_refused(make_server, address):
-    server = make_server(flags=["--listen", address])
-    server.launch()
-    status = server.process.wait(10 * SLOW)
-    server.process = None
-    assert status > 0
+    server = make_server(listen=address)
+    server.fail()
     assert "key" in server.output() and "insecure" in server.output()
-    assert not server.events("started")
+
+
+@pytest.mark.parametrize("mode", ["llm", "cascade"])
+def test_mode_that_cannot_work_is_refused(make_server, mode):
+    server = make_server(config={"mode": mode})
+    server.fail()
+    assert mode in server.output()
+
+
+def own_environment():
+    return {name: value for name, value in os.environ.items() if not name.startswith("TRIAGED_")}
 
 
 def serve_fails(tmp_path, text, env=None, args=()):
@@ -179,7 +183,7 @@ def serve_fails(tmp_path, text, env=None, args=()):
     config.write_text(text)
     done = subprocess.run([str(BINARY), "serve", "--config", str(config), "--listen", "127.0.0.1:0", "--data-dir",
                            str(tmp_path / "data"), *args], capture_output=True, text=True, timeout=10 * SLOW,
-                          env={**os.environ, **(env or {})})
+                          env={**own_environment(), **(env or {})})
     assert done.returncode > 0, done
     assert not (tmp_path / "data" / "triaged.db").exists(), "nothing is touched before the settings are right"
     return done.stdout + done.stderr
@@ -195,8 +199,8 @@ def serve_fails(tmp_path, text, env=None, args=()):
     ("mode: fast\n", 1, "mode"),
     ("workers: 2\nworkers: 3\n", 2, "workers"),
     ("insecure_listen: perhaps\n", 1, "insecure_listen"),
-    ("listen: [1, 2]\n", 1, "listen"),
-    ("workers: 2\n  mode: local\n", 2, ""),
+    ("listen: [1, 2]\n", 1, "list"),
+    ("workers: 2\n  mode: local\n", 1, ""),
     ("http:\n\tmax_headers: 3\n", 2, ""),
 ])
 def test_bad_configuration_names_file_and_line(tmp_path, text, line, word):
@@ -217,16 +221,17 @@ def test_bad_flag_is_named(tmp_path):
 
 def test_missing_configuration_file_is_named(tmp_path):
     done = subprocess.run([str(BINARY), "serve", "--config", str(tmp_path / "none.yaml"), "--data-dir",
-                           str(tmp_path / "data")], capture_output=True, text=True, timeout=10 * SLOW)
+                           str(tmp_path / "data")], capture_output=True, text=True, timeout=10 * SLOW, env=own_environment())
     assert done.returncode > 0 and "none.yaml" in done.stdout + done.stderr
 
 
 def test_flag_beats_environment_beats_file(make_server):
-    server = make_server(config={"rate_limit": {"per_minute": 7, "burst": 7}}, env={
-        "TRIAGED_RATE_LIMIT_PER_MINUTE": "8", "TRIAGED_RATE_LIMIT_BURST": "8"}, flags=["--rate-limit-burst", "9"])
+    server = make_server(config={"rate_limit": {"per_minute": 60, "burst": 1}}, env={
+        "TRIAGED_RATE_LIMIT_PER_MINUTE": "4", "TRIAGED_RATE_LIMIT_BURST": "2"}, flags=["--rate-limit-burst", "3"])
     server.start()
-    answer = server.classify(QUESTION)
-    assert answer.header("RateLimit-Policy") == '"default";q=8;w=60'
+    answers = [server.classify(QUESTION) for _ in range(4)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429], "the flag's burst"
+    assert 13 <= int(answers[3].header("Retry-After")) <= 15, "the environment's rate: one each 15 s"
 
 
 def test_taken_port_is_a_clear_failure(make_server):
@@ -234,10 +239,8 @@ def test_taken_port_is_a_clear_failure(make_server):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        server = make_server(flags=["--listen", f"127.0.0.1:{port}"])
-        server.launch()
-        assert server.process.wait(10 * SLOW) > 0
-        server.process = None
+        server = make_server(listen=f"127.0.0.1:{port}")
+        server.fail()
         assert str(port) in server.output()
 
 
@@ -270,7 +273,7 @@ def test_sighup_puts_an_edited_policy_in_force(make_server, policy):
 
 
 @pytest.mark.parametrize("file, old, new", [
-    ("replies.yaml", "replies:", "replies: ["),
+    ("replies.yaml", "\nreplies:", "\nreplies: ["),
     ("taxonomy.yaml", "priority: high", "priority: highest"),
     ("taxonomy.yaml", "action: initiate_refund", "action: initiate_refunds"),
     ("safety.yaml", None, "rules: 7\n"),
@@ -291,9 +294,7 @@ def test_broken_policy_leaves_the_old_one_in_force(make_server, policy, file, ol
 def test_broken_policy_at_the_start_is_refused(make_server, policy):
     (policy / "taxonomy.yaml").write_text("version: 1\nnonsense: true\n")
     server = make_server(config={"policy_dir": str(policy)})
-    server.launch()
-    assert server.process.wait(10 * SLOW) > 0
-    server.process = None
+    server.fail()
     assert "taxonomy.yaml:" in server.output()
 
 
@@ -322,9 +323,9 @@ def test_locked_store_is_503_and_not_ready_until_it_is_free(make_server):
         ready = server.get("/api/v1/ready")
         assert ready.status == 503 and ready.json["checks"]["store"]["status"] == "failed"
         assert server.get("/api/v1/health").status == 200
-        assert server.events("store_failed")
+        wait_until(lambda: server.events("store_failed"), 2, "the log line")
     wait_until(lambda: server.get("/api/v1/ready").status == 200, 10, "recovery")
-    assert server.events("store_recovered")
+    wait_until(lambda: server.events("store_recovered"), 2, "the log line")
     assert server.classify(QUESTION).status == 200
     assert server.count("message") == 1, "what was refused is not there"
 
@@ -357,9 +358,7 @@ def small_disk(directory, size):
 
 def test_full_disk_is_503_and_recovers(make_server, tmp_path):
     with small_disk(tmp_path / "disk", 6 << 20) as disk:
-        server = make_server(flags=["--data-dir", str(disk / "data")], config={"store": {"min_free_bytes": 0}})
-        server.data_dir = disk / "data"
-        server.start()
+        server = make_server(data_dir=disk / "data", config={"store": {"min_free_bytes": 0}}).start()
         acknowledged = [server.decide(QUESTION)["message_id"]]
         with open(disk / "filler", "wb", buffering=0) as filler:
             with contextlib.suppress(OSError):
@@ -421,18 +420,13 @@ def test_damaged_store_is_refused_and_left_as_it_is(make_server, damage):
         sql = "PRAGMA application_id = 7" if damage == "another program" else "PRAGMA user_version = 9999"
         subprocess.run(["sqlite3", str(server.database), sql], check=True, capture_output=True)
     before = server.database.read_bytes()
-    server.launch()
-    status = server.process.wait(10 * SLOW)
-    server.process = None
-    assert status > 0
-    assert "triaged.db" in server.output() and not server.events("started")
+    server.fail()
+    assert "triaged.db" in server.output()
     assert server.database.read_bytes() == before
 
 
 def test_unreadable_directory_is_a_clear_failure(make_server, tmp_path):
     (tmp_path / "file").write_text("")
-    server = make_server(flags=["--data-dir", str(tmp_path / "file" / "data")])
-    server.launch()
-    assert server.process.wait(10 * SLOW) > 0
-    server.process = None
+    server = make_server(data_dir=tmp_path / "file" / "data")
+    server.fail()
     assert "file/data" in server.output()
