@@ -108,6 +108,8 @@ static void on_refusal(void *arg, enum http_refusal refusal, struct arena *arena
 {
         struct api *api = arg;
         enum problem problem = problem_of_refusal(refusal);
+        if (refusal == REFUSAL_TOO_MANY_CONNECTIONS)
+                METRIC_ADD(CONNECTIONS_REFUSED, 0, 1);
         struct ident id = ident_random("req_");
         buf_reset(&api->buf);
         problem_write(problem, &(struct problem_detail){0}, (struct str){0}, &id, &api->buf);

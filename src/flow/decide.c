@@ -31,8 +31,8 @@ static struct verdict by_model(const struct policy_facts *policy, const struct m
         };
         if (verdict.category == CATEGORY_SAFETY_COMPLIANCE)
                 verdict.severity = floor_of(policy, verdict.intent);
-        struct str path = arena_format(arena, "embedded model: %s, probability %.2f", intent_name(verdict.intent),
-                                       verdict.confidence);
+        struct str path = arena_format(arena, "embedded model: %s, probability %d %%", intent_name(verdict.intent),
+                                       (int)(verdict.confidence * 100));
         verdict.decision_path = path_or(path, STR("embedded model"));
         return verdict;
 }
