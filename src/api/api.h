@@ -14,9 +14,6 @@
 #include "net/server.h"
 #include "policy/settings.h"
 
-/* Numbers that a scrape wants to be fresh; called on the scraping worker. */
-typedef void api_sample_fn(void *arg);
-
 /* Everything is borrowed and outlives the api. */
 struct api_config {
         const struct settings *settings;
@@ -25,8 +22,6 @@ struct api_config {
         struct keyring_holder *keyrings;
         const char *version;
         int64_t started_wall_ms;
-        api_sample_fn *sample;
-        void *sample_arg;
 };
 
 struct api;

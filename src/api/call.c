@@ -52,7 +52,7 @@ static void log_refusal(const struct call *call, int status, int64_t duration_us
 static void count(const struct call *call, int status, int64_t duration_us)
 {
         unsigned route = call->route ? call->route->label : METRIC_ROUTE_OTHER;
-        METRIC_ADD(REQUESTS, metric_route_status(route, status), 1);
+        METRIC_ADD(REQUESTS, METRIC_PAIR(STATUS, route, metric_status((unsigned)status)), 1);
         METRIC_OBSERVE(REQUEST_DURATION, route, (double)duration_us / 1e6);
 }
 

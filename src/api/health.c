@@ -37,7 +37,6 @@ void ready_handle(struct call *call)
 void metrics_handle(struct call *call)
 {
         struct buf *buf = &call->api->buf;
-        call->api->config.sample(call->api->config.sample_arg);
         buf_reset(buf);
         metric_render(buf);
         call_answer(call, 200, "text/plain; version=0.0.4; charset=utf-8", buf_str(buf));

@@ -22,33 +22,6 @@ struct keyring_holder {
         struct keyring *current;
 };
 
-static const struct {
-        const char *name;
-        enum scope scope;
-} scopes[] = {{"classify", SCOPE_CLASSIFY}, {"review", SCOPE_REVIEW}, {"admin", SCOPE_ADMIN}};
-
-static unsigned scope_from(struct str name)
-{
-        for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++)
-                if (str_equal(name, str_from(scopes[i].name)))
-                        return scopes[i].scope;
-        return 0;
-}
-
-bool scopes_from(struct str text, unsigned *ret_scopes)
-{
-        unsigned found = 0;
-        while (text.ptr) {
-                unsigned scope = scope_from(str_trim(str_split(&text, ',')));
-                if (!scope)
-                        return false;
-                found |= scope;
-        }
-        if (found)
-                *ret_scopes = found;
-        return found != 0;
-}
-
 static size_t first_slot(const struct keyring *keyring, const struct digest *hash)
 {
         size_t start;

@@ -10,9 +10,8 @@
 
 #include "base/hash.h"
 #include "base/ident.h"
+#include "core/scope.h"
 #include "guard/rate_limit.h"
-
-enum scope { SCOPE_CLASSIFY = 1, SCOPE_REVIEW = 2, SCOPE_ADMIN = 4 };
 
 enum { KEYRING_MAX_KEYS = 100000 };
 
@@ -24,9 +23,6 @@ struct api_key {
         bool has_rate;               /* false: the settings' rate */
         struct rate_limit_rule rate;
 };
-
-/* "classify,review" to its bits; false for an unknown scope or none. */
-bool scopes_from(struct str text, unsigned *ret_scopes);
 
 struct keyring;
 struct keyring_holder;

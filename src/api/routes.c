@@ -113,7 +113,7 @@ static void on_refusal(void *arg, enum http_refusal refusal, struct arena *arena
         ret_response->status = problem_status(problem);
         ret_response->content_type = "application/problem+json";
         ret_response->body = arena_copy(arena, buf_str(&api->buf));
-        METRIC_ADD(REQUESTS, metric_route_status(METRIC_ROUTE_OTHER, ret_response->status), 1);
+        METRIC_ADD(REQUESTS, METRIC_PAIR(STATUS, METRIC_ROUTE_OTHER, metric_status((unsigned)ret_response->status)), 1);
 }
 
 static void on_connection(void *arg, int change)

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapt/admin_store.h"
+
+#include "adapt/knowledge.h"
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+#include "core/scope.h"
+#include "text/redact.h"
+
+#include <time.h>
+
+enum { JSON_MAX_DEPTH = 16, KEY_RANDOM_BYTES = 32, SEARCH_MAX_HITS = 50, IMPORT_MAX_ARTICLES = 100000 };
+
+/* One operation under way. */
+struct operation {
+        struct store_sqlite *db;
+        struct json arguments;
+        struct arena *arena;
+        struct json_writer result;
+        struct err_note *note;
+        int64_t now_ms;
+};
+
+static int64_t wall_ms(void)
+{
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static struct str text_argument(const struct operation *op, struct json object, const char *name)
+{
+        struct json value;
+        struct str text = {0};
+        (void)op;
+        if (json_find(object, str_from(name), &value) && !json_to_str(value, &text))
+                return (struct str){0};
+        return text;
+}
+
+static void member(struct operation *op, const char *name, struct str value)
+{
+        json_key(&op->result, name);
+        json_str(&op->result, value);
+}
+
+/* 256 random bits in base64url behind "tk_". */
+static struct str make_key(struct arena *arena)
+{
+        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        unsigned char bytes[KEY_RANDOM_BYTES];
+        char text[(KEY_RANDOM_BYTES * 8 + 5) / 6 + 1] = {0};
+        size_t len = 0;
+        random_bytes(bytes, sizeof bytes);
+        for (size_t bit = 0; bit < sizeof bytes * 8; bit += 6) {
+                unsigned pair = (unsigned)bytes[bit / 8] << 8 | (bit / 8 + 1 < sizeof bytes ? bytes[bit / 8 + 1] : 0);
+                text[len++] = digits[pair >> (10 - bit % 8) & 63];
+        }
+        return arena_format(arena, "tk_%s", text);
+}
+
+static enum err read_rate(struct operation *op, struct store_key *key)
+{
+        struct json value;
+        key->rate_per_minute = -1;
+        if (!json_find(op->arguments, STR("rate_per_minute"), &value))
+                return ERR_OK;
+        if (!json_to_i64(value, &key->rate_per_minute) || key->rate_per_minute < 0 || key->rate_per_minute > 10000000)
+                return err_set(op->note, ERR_INVALID, "rate_per_minute must be from 0 (no limit) to 10000000");
+        key->rate_burst = key->rate_per_minute ? key->rate_per_minute : 1;
+        if (json_find(op->arguments, STR("rate_burst"), &value) &&
+            (!json_to_i64(value, &key->rate_burst) || key->rate_burst < 1 || key->rate_burst > 10000000))
+                return err_set(op->note, ERR_INVALID, "rate_burst must be from 1 to 10000000");
+        return ERR_OK;
+}
+
+static enum err key_add(struct operation *op)
+{
+        struct store_key key = {
+                .name = text_argument(op, op->arguments, "name"),
+                .scopes = text_argument(op, op->arguments, "scopes"),
+                .created_at_ms = op->now_ms,
+        };
+        struct ident name;
+        unsigned scopes;
+        if (!ident_from(key.name, &name))
+                return err_set(op->note, ERR_INVALID, "a key's name has 1 to 64 characters of A-Z a-z 0-9 . _ : -");
+        if (!key.scopes.ptr || !scopes_from(key.scopes, &scopes))
+                return err_set(op->note, ERR_INVALID, "scopes are a list of classify, review, admin");
+        enum err err = read_rate(op, &key);
+        if (err)
+                return err;
+        struct str text = make_key(op->arena);
+        key.hash = digest_sha256(text);
+        err = store_sqlite_add_key(op->db, &key, &key.id, op->note);
+        if (err)
+                return err;
+        json_key(&op->result, "id");
+        json_i64(&op->result, key.id);
+        member(op, "name", key.name);
+        member(op, "scopes", key.scopes);
+        member(op, "key", text);
+        return ERR_OK;
+}
+
+static void write_key(struct operation *op, const struct store_key *key)
+{
+        json_open(&op->result, '{');
+        json_key(&op->result, "id");
+        json_i64(&op->result, key->id);
+        member(op, "name", key->name);
+        member(op, "scopes", key->scopes);
+        if (key->rate_per_minute >= 0) {
+                json_key(&op->result, "rate_per_minute");
+                json_i64(&op->result, key->rate_per_minute);
+                json_key(&op->result, "rate_burst");
+                json_i64(&op->result, key->rate_burst);
+        }
+        json_key(&op->result, "created_at");
+        json_time(&op->result, key->created_at_ms);
+        json_key(&op->result, "revoked_at");
+        if (key->revoked_at_ms)
+                json_time(&op->result, key->revoked_at_ms);
+        else
+                json_null(&op->result);
+        json_close(&op->result, '}');
+}
+
+static enum err key_list(struct operation *op)
+{
+        struct store_key *keys;
+        size_t count;
+        enum err err = store_sqlite_list_keys(op->db, op->arena, &keys, &count, op->note);
+        if (err)
+                return err;
+        json_key(&op->result, "keys");
+        json_open(&op->result, '[');
+        for (size_t i = 0; i < count; i++)
+                write_key(op, &keys[i]);
+        json_close(&op->result, ']');
+        return ERR_OK;
+}
+
+static enum err key_revoke(struct operation *op)
+{
+        struct str name = text_argument(op, op->arguments, "name");
+        if (!name.len)
+                return err_set(op->note, ERR_INVALID, "the name of a key is needed");
+        enum err err = store_sqlite_revoke_key(op->db, name, op->now_ms, op->note);
+        if (!err)
+                member(op, "name", name);
+        return err;
+}
+
+/* A JSON array of strings, as text for the store. */
+static enum err list_text(struct operation *op, struct json article, const char *name, struct str *ret_text)
+{
+        struct json list, value;
+        struct str text;
+        struct buf buf;
+        if (!json_find(article, str_from(name), &list))
+                return ERR_OK;
+        if (json_type(list) != JSON_ARRAY)
+                return err_set(op->note, ERR_INVALID, "%s must be a list of strings", name);
+        buf_init(&buf, ADMIN_MAX_BYTES);
+        struct json_writer w = {.buf = &buf};
+        struct json_iter iter = json_iter(list);
+        bool is_valid = true;
+        json_open(&w, '[');
+        while (is_valid && json_next(&iter, NULL, &value)) {
+                is_valid = json_to_str(value, &text);
+                if (is_valid)
+                        json_str(&w, text);
+        }
+        json_close(&w, ']');
+        *ret_text = arena_copy(op->arena, buf_str(&buf));
+        buf_deinit(&buf);
+        return is_valid ? ERR_OK : err_set(op->note, ERR_INVALID, "%s must be a list of strings", name);
+}
+
+static enum err read_article(struct operation *op, struct json value, struct store_article *article)
+{
+        *article = (struct store_article){
+                .id = text_argument(op, value, "id"),
+                .title = text_argument(op, value, "title"),
+                .body = text_argument(op, value, "body"),
+                .url = text_argument(op, value, "url"),
+                .locale = text_argument(op, value, "locale"),
+                .updated_at_ms = op->now_ms,
+        };
+        if (!article->id.len || !article->title.len || !article->body.len)
+                return err_set(op->note, ERR_INVALID, "an article needs the texts id, title and body");
+        enum err err = list_text(op, value, "aliases", &article->aliases);
+        return err ? err : list_text(op, value, "tags", &article->tags);
+}
+
+static enum err kb_import(struct operation *op)
+{
+        struct json list, value;
+        size_t count = 0;
+        if (!json_find(op->arguments, STR("articles"), &list) || json_type(list) != JSON_ARRAY)
+                return err_set(op->note, ERR_INVALID, "articles must be a list");
+        struct json_iter counting = json_iter(list);
+        while (json_next(&counting, NULL, &value))
+                count++;
+        if (count > IMPORT_MAX_ARTICLES)
+                return err_set(op->note, ERR_TOO_LARGE, "more than %d articles at once", IMPORT_MAX_ARTICLES);
+        struct store_article *articles = arena_alloc(op->arena, (count + 1) * sizeof *articles);
+        if (!articles)
+                return err_set(op->note, ERR_TOO_LARGE, "the articles need more memory than an import may take");
+        struct json_iter iter = json_iter(list);
+        for (size_t i = 0; i < count && json_next(&iter, NULL, &value); i++) {
+                enum err err = read_article(op, value, &articles[i]);
+                if (err)
+                        return err_prefix(op->note, err, "article %zu: ", i + 1);
+        }
+        struct store_article_counts counts;
+        enum err err = store_sqlite_put_articles(op->db, articles, count, &counts, op->note);
+        if (err)
+                return err;
+        json_key(&op->result, "added");
+        json_u64(&op->result, counts.added);
+        json_key(&op->result, "updated");
+        json_u64(&op->result, counts.updated);
+        json_key(&op->result, "unchanged");
+        json_u64(&op->result, counts.unchanged);
+        return ERR_OK;
+}
+
+static enum err kb_list(struct operation *op)
+{
+        struct store_article *articles;
+        size_t count;
+        enum err err = store_sqlite_load_articles(op->db, op->arena, &articles, &count, op->note);
+        if (err)
+                return err;
+        json_key(&op->result, "articles");
+        json_open(&op->result, '[');
+        for (size_t i = 0; i < count; i++) {
+                json_open(&op->result, '{');
+                member(op, "id", articles[i].id);
+                member(op, "title", articles[i].title);
+                member(op, "locale", articles[i].locale);
+                member(op, "url", articles[i].url);
+                json_close(&op->result, '}');
+        }
+        json_close(&op->result, ']');
+        return ERR_OK;
+}
+
+static enum err kb_delete(struct operation *op)
+{
+        struct str id = text_argument(op, op->arguments, "id");
+        if (!id.len)
+                return err_set(op->note, ERR_INVALID, "the id of an article is needed");
+        enum err err = store_sqlite_delete_article(op->db, id, op->note);
+        if (!err)
+                member(op, "id", id);
+        return err;
+}
+
+static void write_hits(struct operation *op, const struct kb_hit *hits, size_t count)
+{
+        json_key(&op->result, "hits");
+        json_open(&op->result, '[');
+        for (size_t i = 0; i < count; i++) {
+                json_open(&op->result, '{');
+                member(op, "id", hits[i].article->id);
+                member(op, "title", hits[i].article->title);
+                member(op, "url", hits[i].article->url);
+                json_key(&op->result, "score");
+                json_fixed(&op->result, hits[i].score, 4);
+                json_close(&op->result, '}');
+        }
+        json_close(&op->result, ']');
+}
+
+static enum err kb_find(struct operation *op)
+{
+        struct raw_text query = {text_argument(op, op->arguments, "query")};
+        struct safe_text safe;
+        struct json value;
+        int64_t limit = 5;
+        if (json_find(op->arguments, STR("limit"), &value) &&
+            (!json_to_i64(value, &limit) || limit < 1 || limit > SEARCH_MAX_HITS))
+                return err_set(op->note, ERR_INVALID, "limit must be from 1 to %d", SEARCH_MAX_HITS);
+        if (!query.raw.len || redact_text(query, op->arena, &safe) != ERR_OK)
+                return err_set(op->note, ERR_INVALID, "a query is needed");
+        struct kb_index *index;
+        enum err err = knowledge_load(op->db, &index, op->note);
+        if (err)
+                return err;
+        struct kb_hit hits[SEARCH_MAX_HITS];
+        struct kb_scratch *scratch = kb_scratch_new();
+        size_t count = kb_search(index, scratch, safe, hits, (size_t)limit);
+        write_hits(op, hits, count);
+        kb_scratch_free(scratch);
+        kb_index_free(index);
+        return ERR_OK;
+}
+
+static const struct {
+        struct str name;
+        enum err (*run)(struct operation *op);
+} operations[] = {
+        {STR_INIT("key.add"), key_add},     {STR_INIT("key.list"), key_list},
+        {STR_INIT("key.revoke"), key_revoke}, {STR_INIT("kb.import"), kb_import},
+        {STR_INIT("kb.list"), kb_list},     {STR_INIT("kb.delete"), kb_delete},
+        {STR_INIT("kb.search"), kb_find},
+};
+
+static enum err run(struct operation *op, struct str name)
+{
+        for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+                if (!str_equal(name, operations[i].name))
+                        continue;
+                json_open(&op->result, '{');
+                enum err err = operations[i].run(op);
+                json_close(&op->result, '}');
+                if (!err && (op->arena->is_full || op->result.buf->is_over))
+                        return err_set(op->note, ERR_TOO_LARGE, "the operation needs more memory than one may take");
+                return err;
+        }
+        return err_set(op->note, ERR_UNSUPPORTED, "no such operation");
+}
+
+static enum err execute(struct admin *admin, struct str name, struct str arguments, struct buf *result,
+                        struct err_note *note)
+{
+        struct admin_store *store = list_item(admin, struct admin_store, admin);
+        struct json_parser *parser = json_parser_new(ADMIN_MAX_BYTES, JSON_MAX_DEPTH);
+        struct arena arena;
+        arena_init(&arena, KNOWLEDGE_ARENA_BYTES);
+        struct operation op = {
+                .db = store->db,
+                .arena = &arena,
+                .result = {.buf = result},
+                .note = note,
+                .now_ms = wall_ms(),
+        };
+        enum err err = json_parse(parser, arguments, &op.arguments, note);
+        if (!err)
+                err = run(&op, name);
+        arena_deinit(&arena);
+        json_parser_free(parser);
+        return err;
+}
+
+void admin_store_init(struct admin_store *admin, struct store_sqlite *db)
+{
+        *admin = (struct admin_store){.admin = {.execute = execute}, .db = db};
+}

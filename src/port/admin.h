@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Administration of one data directory: keys and knowledge base.
+ *
+ * An operation is a name, its arguments as a JSON object and a JSON object as its result, so that
+ * the command line does the same thing whether it opens the store itself or asks the server that
+ * owns it (DATA_DIR/control.sock). Synchronous: not on a loop's thread.
+ *
+ * key.add {"name","scopes"[,"rate_per_minute","rate_burst"]} -> {"id","name","scopes","key"}
+ * key.list {} -> {"keys":[…]}
+ * key.revoke {"name"} -> {"name"}
+ * kb.import {"articles":[{"id","title","body","url","locale","aliases":[…],"tags":[…]}]} -> {"added","updated","unchanged"}
+ * kb.list {} -> {"articles":[{"id","title","locale","url"}]}
+ * kb.delete {"id"} -> {"id"}
+ * kb.search {"query"[,"limit"]} -> {"hits":[{"id","title","url","score"}]}
+ */
+#ifndef PORT_ADMIN_H
+#define PORT_ADMIN_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { ADMIN_MAX_BYTES = 64 << 20 }; /* of arguments and of results */
+
+struct admin {
+        enum err (*execute)(struct admin *admin, struct str operation, struct str arguments, struct buf *result,
+                            struct err_note *note);
+};
+
+/* Appends the result. ERR_NOT_FOUND, ERR_EXISTS, ERR_INVALID, or what the store says. */
+static inline MUST_USE enum err admin_execute(struct admin *admin, struct str operation, struct str arguments,
+                                              struct buf *result, struct err_note *note)
+{
+        return admin->execute(admin, operation, arguments, result, note);
+}
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the scores of the two heads to probabilities; the model and its calibration share it.
+ *
+ * log p(class) = share * log(class head) + (1 - share) * log(sum of the class's intents), divided
+ * by the temperature (Guo et al. 2017) and normalised. Within a class the intents keep the
+ * proportions that their head gives them.
+ */
+#ifndef TEXT_MODEL_SCORE_H
+#define TEXT_MODEL_SCORE_H
+
+#include "text/model_file.h"
+
+struct model_probabilities {
+        float classes[MODEL_CLASSES]; /* sum to 1 */
+        float intents[MODEL_INTENTS]; /* joint with their class: sum to 1 */
+};
+
+/* The class of an intent's place, MODEL_CLASS_OUT_OF_SCOPE for MODEL_OUT_OF_SCOPE. */
+static inline size_t model_class_of(size_t intent)
+{
+        return intent == MODEL_OUT_OF_SCOPE ? (size_t)MODEL_CLASS_OUT_OF_SCOPE
+                                            : (size_t)intent_category((enum intent)intent);
+}
+
+/* In place; `count` >= 1. */
+void softmax(float *scores, size_t count);
+
+struct model_probabilities model_scores_mix(const float scores[MODEL_OUTPUTS],
+                                            const struct model_calibration *calibration);
+
+#endif
