@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What the scripts share. Sourced, never run: sets `root` and `jobs`, reads nothing.
 #
 # A check tells its counts with `tally NAME PASSED FAILED`; `tally_end` prints the sum as the
@@ -26,13 +26,19 @@ print_help() {
         awk 'NR <= 2 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"
 }
 
+has_program() {
+        command -v "$1" >/dev/null
+}
+
 is_unsigned() {
         [[ $1 =~ ^[0-9]+$ ]]
 }
 
 tally() {
         local name=$1 ok=$2 bad=$3
-        is_unsigned "$ok" && is_unsigned "$bad" || fail "$name reported '$ok' and '$bad' instead of counts"
+        if ! is_unsigned "$ok" || ! is_unsigned "$bad"; then
+                fail "$name reported '$ok' and '$bad' instead of counts"
+        fi
         passed=$((passed + ok))
         failed=$((failed + bad))
         echo "$name: $ok passed, $bad failed"
