@@ -12,6 +12,7 @@ enum { ARENA_BYTES = 1 << 20 };
 struct look_up {
         struct store_message_query query;
         struct arena arena; /* owns, also this struct */
+        size_t *busy;
         struct call *call; /* NULL once the client is gone */
 };
 
@@ -28,6 +29,7 @@ static void done(struct store_message_query *query)
                         call_problem(call, problem_of(query->result), &(struct problem_detail){.retry_after_s = may_pass});
         }
         struct arena arena = look_up->arena;
+        --*look_up->busy;
         arena_deinit(&arena);
 }
 
@@ -56,6 +58,8 @@ void messages_handle(struct call *call)
         struct look_up *look_up = arena_new(&arena, struct look_up);
         assert(look_up);
         look_up->arena = arena;
+        look_up->busy = call->api->config.env.busy;
+        ++*look_up->busy;
         look_up->call = call;
         look_up->query = (struct store_message_query){
                 .id = id, .viewer = call_viewer(call), .arena = &look_up->arena, .done = done};

@@ -86,6 +86,8 @@ enum problem problem_of_refusal(enum http_refusal refusal)
                 return PROBLEM_HEADERS_TOO_LARGE;
         case REFUSAL_NOT_IMPLEMENTED:
                 return PROBLEM_NOT_IMPLEMENTED;
+        case REFUSAL_TOO_MANY_CONNECTIONS:
+                return PROBLEM_OVERLOADED;
         case REFUSAL_VERSION:
                 return PROBLEM_VERSION_NOT_SUPPORTED;
         case REFUSAL_COUNT:

@@ -12,6 +12,7 @@ enum { ARENA_BYTES = 16 << 20, DEFAULT_LIMIT = 50 };
 struct listing {
         struct store_reviews_query query;
         struct arena arena; /* owns, also this struct */
+        size_t *busy;
         struct call *call; /* NULL once the client is gone */
 };
 
@@ -80,6 +81,7 @@ static void done(struct store_reviews_query *query)
                         call_problem(call, problem_of(query->result), &(struct problem_detail){.retry_after_s = may_pass});
         }
         struct arena arena = listing->arena;
+        --*listing->busy;
         arena_deinit(&arena);
 }
 
@@ -176,6 +178,8 @@ void reviews_handle(struct call *call)
         struct listing *listing = arena_new(&arena, struct listing);
         assert(listing);
         listing->arena = arena;
+        listing->busy = call->api->config.env.busy;
+        ++*listing->busy;
         listing->call = call;
         listing->query = query;
         listing->query.arena = &listing->arena;

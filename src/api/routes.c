@@ -4,6 +4,7 @@
 #include "api/call.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "text/redact.h"
 
@@ -122,6 +123,12 @@ static void on_connection(void *arg, int change)
         METRIC_ADD(CONNECTIONS, 0, change);
 }
 
+static void on_accept_failed(void *arg, int error)
+{
+        (void)arg;
+        LOG(ACCEPT_FAILED, log_i64("error", error));
+}
+
 struct api *api_new(struct loop *loop, const struct api_config *config)
 {
         struct api *api = alloc_zeroed(1, sizeof *api);
@@ -149,5 +156,6 @@ struct server_handlers api_handlers(struct api *api)
                 .on_request = on_request,
                 .on_refusal = on_refusal,
                 .on_connection = on_connection,
+                .on_accept_failed = on_accept_failed,
         };
 }

@@ -9,6 +9,14 @@
 #include <string.h>
 #include <time.h>
 
+/* Fortified headers make macros of some, which clang will not poison. */
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok atoi atol atof
 #pragma GCC poison gmtime localtime ctime asctime
 

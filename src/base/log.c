@@ -2,7 +2,10 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
+
+enum { REMEMBERED = 16 };
 
 static const struct log_event_info events[LOG_EVENT_COUNT] = {
 #define EVENT(symbol, level, name, fields) [LOG_EVENT_##symbol] = {LOG_##level, name, fields},
@@ -41,10 +44,21 @@ static bool is_known(const char *fields, const char *name)
         return false;
 }
 
+/* Names are constants, so one that was known at its place once is known by its address. */
+static void check_field(enum log_event event, size_t index, const char *name)
+{
+        static _Atomic(const char *) remembered[LOG_EVENT_COUNT][REMEMBERED];
+        if (index < REMEMBERED && atomic_load_explicit(&remembered[event][index], memory_order_relaxed) == name)
+                return;
+        assert(is_known(log_event_info(event)->fields, name));
+        if (index < REMEMBERED)
+                atomic_store_explicit(&remembered[event][index], name, memory_order_relaxed);
+}
+
 void log_event(enum log_event event, const struct log_field *fields, size_t count)
 {
         for (size_t i = 0; i < count; i++)
-                assert(is_known(log_event_info(event)->fields, fields[i].name));
+                check_field(event, i, fields[i].name);
         if (current_sink)
                 current_sink(current_arg, event, fields, count);
 }

@@ -393,6 +393,7 @@ struct triage *triage_new(const struct triage_env *env)
         assert(t); /* the cap is larger than this struct */
         t->env = env;
         t->arena = arena;
+        ++*env->busy;
         return t;
 }
 
@@ -404,6 +405,7 @@ struct arena *triage_arena(struct triage *triage)
 void triage_discard(struct triage *triage)
 {
         struct arena arena = triage->arena;
+        --*triage->env->busy;
         arena_deinit(&arena);
 }
 

@@ -39,6 +39,7 @@ struct triage_env {
         struct snapshot_holder *snapshots;
         struct kb_scratch *scratch;
         struct buf *buf; /* for rendering; emptied by each user */
+        size_t *busy;    /* counts the triages that have not ended: their loop must go on */
         struct admission *admission;
         struct rate_limit *rate_limit;
         struct claims *claims;

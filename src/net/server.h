@@ -7,13 +7,18 @@
  * What breaks the framing is answered with a 4xx, 501 or 505 and the connection is closed.
  *
  * One exchange at a time per connection: pipelined requests wait, unread. A client that has shut
- * its sending side still gets its answers. All calls happen on the loop's thread.
+ * its sending side still gets its answers (a closed socket looks the same until it is written
+ * to, so only a reset cancels). An idle connection holds no buffer. All calls happen on the
+ * loop's thread, one server and all its connections on one loop.
  *
  * Life of an exchange: `on_head` when the head is complete, before a body is read (it may answer
  * already, which refuses the body); `on_request` when the body is complete; then exactly one
- * exchange_respond(), at once or later. If the client goes away before, the cancel callback runs
- * once; exchange_respond() is still owed and then only frees. The exchange and all its strings
- * live until exchange_respond().
+ * exchange_respond(), at once or later. The exchange and all its strings live until then.
+ *
+ * If the client goes away before the answer, the cancel callback runs once. Behind `on_request`
+ * exchange_respond() is still owed and then only frees; the cancel callback itself may call it.
+ * Between `on_head` and `on_request` nothing is owed: when the client goes away, or the body is
+ * too large, malformed or too slow, the cancel callback runs and the exchange is gone.
  */
 #ifndef NET_SERVER_H
 #define NET_SERVER_H
@@ -37,6 +42,7 @@ enum http_refusal {
         REFUSAL_EXPECTATION_FAILED, /* 417 */
         REFUSAL_HEADERS_TOO_LARGE,  /* 431 */
         REFUSAL_NOT_IMPLEMENTED,    /* 501: method or transfer coding */
+        REFUSAL_TOO_MANY_CONNECTIONS, /* 503 */
         REFUSAL_VERSION,            /* 505 */
         REFUSAL_COUNT
 };
@@ -53,18 +59,19 @@ struct http_request {
         struct str query;  /* without '?'; absent when there is none */
         const struct http_header *headers;
         size_t header_count;
-        struct str body;      /* whole; absent in on_head */
-        struct str peer;      /* numeric address, "" for a local socket */
+        struct str body;      /* whole, decoded; absent in on_head, "" when there is none */
+        struct str peer;      /* numeric address, "" for a local socket; IPv4 in IPv6 as IPv4 */
         bool is_loopback;     /* the peer is on this machine */
-        int64_t started_us;   /* monotonic, when its first byte arrived */
+        int64_t started_us;   /* monotonic, when its first byte was looked at: not behind its forerunner's answer */
 };
 
+/* Everything in it is copied. Names and values of headers hold no CR, LF or NUL: a bug if they do. */
 struct http_response {
         int status;
         const char *content_type; /* NULL when there is no body */
         const struct http_header *headers; /* Date, Content-Length and Connection are the server's */
-        size_t header_count;
-        struct str body; /* copied */
+        size_t header_count; /* all headers together: 16 KiB at the most */
+        struct str body;
         bool must_close; /* close the connection behind it */
 };
 
@@ -86,11 +93,18 @@ struct server_handlers {
         /* Returns true to go on with the body; false when it has called exchange_respond(). */
         bool (*on_head)(void *arg, struct exchange *exchange);
         void (*on_request)(void *arg, struct exchange *exchange);
-        /* Fills the body of a refusal of the server's own; `arena` holds it. */
+        /* Fills status, headers and body of a refusal of the server's own; `arena` holds them. The
+         * connection is closed behind it. */
         void (*on_refusal)(void *arg, enum http_refusal refusal, struct arena *arena, struct http_response *ret_response);
-        /* A connection was opened (+1) or closed (-1); for gauges. */
+        /* A connection was opened (+1) or closed (-1); for gauges. NULL: nobody counts. */
         void (*on_connection)(void *arg, int change);
+        /* No connection can be accepted (an errno: mostly out of descriptors). Told once; the
+         * server tries again ten times a second. NULL: nobody listens. */
+        void (*on_accept_failed)(void *arg, int error);
 };
+
+/* The status that the table above promises. */
+int http_refusal_status(enum http_refusal refusal);
 
 /* A listening TCP socket, SO_REUSEPORT, non-blocking, close-on-exec. `address` is "127.0.0.1:8080" or "[::1]:0".
  * ERR_INVALID for an address that cannot be parsed, ERR_BUSY when it is taken, ERR_IO otherwise. */
@@ -99,19 +113,19 @@ enum err server_listen_tcp(struct str address, int *ret_fd, struct err_note *not
 /* A listening Unix socket of mode 0600; an old socket file in its place is removed. */
 enum err server_listen_unix(const char *path, int *ret_fd, struct err_note *note) MUST_USE;
 
-/* The port of a listening socket, for "listen on port 0". */
+/* The port of a listening socket, for "listen on port 0"; 0 when it has none. */
 int server_port(int fd);
 
 /* Whether the host part of `address` is a loopback address. ERR_INVALID when it is none at all. */
 enum err server_is_loopback(struct str address, bool *ret_is_loopback, struct err_note *note) MUST_USE;
 
-/* Takes the listening descriptor. `limits` and `handlers` are copied. */
+/* Takes the listening descriptor, closed by server_drain(). `limits` and `handlers` are copied. */
 struct server *server_new(struct loop *loop, int fd, const struct server_limits *limits,
                           const struct server_handlers *handlers);
 
 /* Stops accepting: takes what the kernel has already queued, then closes the listener (closing a
- * listener under SO_REUSEPORT drops its queue). Idle connections are closed, busy ones after
- * their answer, which says `Connection: close`. */
+ * listener under SO_REUSEPORT drops its queue). Idle connections are closed, those without a
+ * first request a second later, busy ones after their answer, which says `Connection: close`. */
 void server_drain(struct server *server);
 
 /* Open connections. */
@@ -129,6 +143,10 @@ struct str exchange_header(const struct exchange *exchange, struct str name);
 
 /* How often a header of that name was sent. */
 size_t exchange_header_count(const struct exchange *exchange, struct str name);
+
+/* A pointer of the application's that goes with the exchange; NULL until it is set. */
+void exchange_set_data(struct exchange *exchange, void *data);
+void *exchange_data(const struct exchange *exchange);
 
 /* Memory that lives as long as the exchange. */
 struct arena *exchange_arena(struct exchange *exchange);

@@ -41,7 +41,7 @@ struct train_options train_defaults(void)
                 .rate = 0.3f,
                 .l2 = 1e-4f,
                 .dropout = 0.3f,
-                .word_weight = 1.0f,
+                .word_weight = 2.0f,
                 .char_weight = 1.0f,
                 .seed = 20260101,
         };

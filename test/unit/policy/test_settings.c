@@ -117,87 +117,79 @@ static void an_empty_file_changes_nothing(void **state)
         }
 }
 
+static const struct {
+        const char *content;
+        const char *reason; /* behind the file's name */
+} bad_files[] = {
+        {"workers: 1\nlistn: x\n", ":2: unknown key \"listn\"; the nearest known one is \"listen\""},
+        {"llm:\n  base_ulr: x\n",
+         ":2: unknown key \"llm.base_ulr\"; the nearest known one is \"llm.base_url\""},
+        {"htpp:\n  max_headers: 9\n", ":1: unknown key \"htpp\"; the nearest known one is \"mode\""},
+        {"\"a\\nb\\e\": 1\n", ":1: unknown key \"a?b?\"; the nearest known one is \"mode\""},
+        {"http:\n  http:\n    max_headers: 9\n",
+         ":2: unknown key \"http.http\"; the nearest known one is \"listen\""},
+        {"workers: many\n", ":1: workers: \"many\" is not a whole number from 0 to 256"},
+        {"\nworkers: 257\n", ":2: workers: \"257\" is not a whole number from 0 to 256"},
+        {"workers: -1\n", ":1: workers: \"-1\" is not a whole number from 0 to 256"},
+        {"workers: 1.5\n", ":1: workers: \"1.5\" is not a whole number from 0 to 256"},
+        {"workers: 99999999999999999999\n",
+         ":1: workers: \"99999999999999999999\" is not a whole number from 0 to 256"},
+        {"workers: \"2\"\n", ":1: workers: is text in quotes, not a number"},
+        {"workers:\n", ":1: workers: has no value"},
+        {"workers: ~\n", ":1: workers: has no value"},
+        {"workers: 1\nmode: llm\nworkers: 1\n", ":3: workers: set already on line 1"},
+        {"http:\n  max_headers: 9\nhttp:\n  max_body_bytes: 4096\n", ":3: http: set already on line 1"},
+        {"http:\n  max_headers: 9\nhttp.max_headers: 9\n", ":3: http.max_headers: set already on line 2"},
+        {"mode: fast\n", ":1: mode: \"fast\" is not one of local, llm, cascade"},
+        {"mode: Local\n", ":1: mode: \"Local\" is not one of local, llm, cascade"},
+        {"log:\n  level: loud\n", ":2: log.level: \"loud\" is not one of debug, info, warn, error"},
+        {"insecure_listen: yes\n", ":1: insecure_listen: \"yes\" is not true or false"},
+        {"insecure_listen: \"true\"\n", ":1: insecure_listen: is text in quotes, not a true or false"},
+        {"data_dir: 5\n", ":1: data_dir: is a number, not text; put it in quotes"},
+        {"data_dir: true\n", ":1: data_dir: is a true or false, not text; put it in quotes"},
+        {"data_dir: ''\n", ":1: data_dir: \"\" is not text of 1 to 1024 bytes without control characters"},
+        {"data_dir: \"a\\0b\"\n",
+         ":1: data_dir: \"a?b\" is not text of 1 to 1024 bytes without control characters"},
+        {"listen: 8080\n", ":1: listen: \"8080\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
+        {"listen: ::1:80\n", ":1: listen: \"::1:80\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
+        {"listen: 'a b:80'\n", ":1: listen: \"a b:80\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
+        {"listen: h:65536\n", ":1: listen: \"h:65536\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
+        {"listen: 'h:'\n", ":1: listen: \"h:\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
+        {"llm:\n  base_url: ftp://x\n",
+         ":2: llm.base_url: \"ftp://x\" is not a URL with http:// or https:// of at most 1024 bytes"},
+        {"http:\n  max_body_bytes: 1MB\n",
+         ":2: http.max_body_bytes: \"1MB\" is not a number of bytes from 1024 to "
+         "16777216 (KiB, MiB, GiB allowed)"},
+        {"http:\n  max_body_bytes: 17MiB\n",
+         ":2: http.max_body_bytes: \"17MiB\" is not a number of bytes from 1024 "
+         "to 16777216 (KiB, MiB, GiB allowed)"},
+        {"http: 5\n", ":1: http: is a section: its settings go below it, indented"},
+        {"http:\nworkers: 2\n", ":1: http: is a section: its settings go below it, indented"},
+        {"listen:\n  host: x\n", ":2: listen: is a section, not a value"},
+        {"listen: [a, b]\n", ":1: no setting is a list"},
+        {"- listen\n", ":1: no setting is a list"},
+        {"listen\n", ":1: the file must hold `key: value` lines"},
+        {"? {a: b}\n: c\n", ":1: a key must be a name"},
+        {"data_dir: &a x\npolicy_dir: *a\n", ":1: anchors, aliases and tags are not allowed"},
+        {"workers: !!int 5\n", ":1: anchors, aliases and tags are not allowed"},
+        {"http: &h\n  max_headers: 9\n", ":1: anchors, aliases and tags are not allowed"},
+        {"policy_dir: *a\n", ":1: anchors, aliases and tags are not allowed"},
+        {"workers: 1\n---\nworkers: 2\n", ":2: a second document"},
+        {"workers: 1\n\tmode: llm\n", ":2: not YAML: found a tab character that violates indentation"},
+        {"mode: \"open\n", ":2: not YAML: found unexpected end of stream"},
+        {"llm:\n  api_key: \"se\\u0007cret\"\n",
+         ":2: llm.api_key: the value is not text of 0 to 4096 bytes without control characters"},
+};
+
 static void a_bad_file_is_refused_with_line_and_reason(void **state)
 {
         (void)state;
-        static const struct {
-                const char *content;
-                const char *reason; /* behind the file's name */
-        } cases[] = {
-                {"workers: 1\nlistn: x\n", ":2: unknown key \"listn\"; the nearest known one is \"listen\""},
-                {"llm:\n  base_ulr: x\n",
-                 ":2: unknown key \"llm.base_ulr\"; the nearest known one is \"llm.base_url\""},
-                {"htpp:\n  max_headers: 9\n", ":1: unknown key \"htpp\"; the nearest known one is \"mode\""},
-                {"\"a\\nb\\e\": 1\n", ":1: unknown key \"a?b?\"; the nearest known one is \"mode\""},
-                {"http:\n  http:\n    max_headers: 9\n",
-                 ":2: unknown key \"http.http\"; the nearest known one is \"listen\""},
-                {"workers: many\n", ":1: workers: \"many\" is not a whole number from 0 to 256"},
-                {"\nworkers: 257\n", ":2: workers: \"257\" is not a whole number from 0 to 256"},
-                {"workers: -1\n", ":1: workers: \"-1\" is not a whole number from 0 to 256"},
-                {"workers: 1.5\n", ":1: workers: \"1.5\" is not a whole number from 0 to 256"},
-                {"workers: 99999999999999999999\n",
-                 ":1: workers: \"99999999999999999999\" is not a whole number from 0 to 256"},
-                {"workers: \"2\"\n", ":1: workers: is text in quotes, not a number"},
-                {"workers:\n", ":1: workers: has no value"},
-                {"workers: ~\n", ":1: workers: has no value"},
-                {"workers: 1\nmode: llm\nworkers: 1\n", ":3: workers: set already on line 1"},
-                {"http:\n  max_headers: 9\nhttp:\n  max_body_bytes: 4096\n",
-                 ":3: http: set already on line 1"},
-                {"http:\n  max_headers: 9\nhttp.max_headers: 9\n",
-                 ":3: http.max_headers: set already on line 2"},
-                {"mode: fast\n", ":1: mode: \"fast\" is not one of local, llm, cascade"},
-                {"mode: Local\n", ":1: mode: \"Local\" is not one of local, llm, cascade"},
-                {"log:\n  level: loud\n", ":2: log.level: \"loud\" is not one of debug, info, warn, error"},
-                {"insecure_listen: yes\n", ":1: insecure_listen: \"yes\" is not true or false"},
-                {"insecure_listen: \"true\"\n",
-                 ":1: insecure_listen: is text in quotes, not a true or false"},
-                {"data_dir: 5\n", ":1: data_dir: is a number, not text; put it in quotes"},
-                {"data_dir: true\n", ":1: data_dir: is a true or false, not text; put it in quotes"},
-                {"data_dir: ''\n",
-                 ":1: data_dir: \"\" is not text of 1 to 1024 bytes without control characters"},
-                {"data_dir: \"a\\0b\"\n",
-                 ":1: data_dir: \"a?b\" is not text of 1 to 1024 bytes without control characters"},
-                {"listen: 8080\n",
-                 ":1: listen: \"8080\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
-                {"listen: ::1:80\n",
-                 ":1: listen: \"::1:80\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
-                {"listen: 'a b:80'\n",
-                 ":1: listen: \"a b:80\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
-                {"listen: h:65536\n",
-                 ":1: listen: \"h:65536\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
-                {"listen: 'h:'\n", ":1: listen: \"h:\" is not HOST:PORT (IPv6 in brackets, port 0 to 65535)"},
-                {"llm:\n  base_url: ftp://x\n",
-                 ":2: llm.base_url: \"ftp://x\" is not a URL with http:// or https:// of at most 1024 bytes"},
-                {"http:\n  max_body_bytes: 1MB\n",
-                 ":2: http.max_body_bytes: \"1MB\" is not a number of bytes from 1024 to "
-                 "16777216 (KiB, MiB, GiB allowed)"},
-                {"http:\n  max_body_bytes: 17MiB\n",
-                 ":2: http.max_body_bytes: \"17MiB\" is not a number of bytes from 1024 "
-                 "to 16777216 (KiB, MiB, GiB allowed)"},
-                {"http: 5\n", ":1: http: is a section: its settings go below it, indented"},
-                {"http:\nworkers: 2\n", ":1: http: is a section: its settings go below it, indented"},
-                {"listen:\n  host: x\n", ":2: listen: is a section, not a value"},
-                {"listen: [a, b]\n", ":1: no setting is a list"},
-                {"- listen\n", ":1: no setting is a list"},
-                {"listen\n", ":1: the file must hold `key: value` lines"},
-                {"? {a: b}\n: c\n", ":1: a key must be a name"},
-                {"data_dir: &a x\npolicy_dir: *a\n", ":1: anchors, aliases and tags are not allowed"},
-                {"workers: !!int 5\n", ":1: anchors, aliases and tags are not allowed"},
-                {"http: &h\n  max_headers: 9\n", ":1: anchors, aliases and tags are not allowed"},
-                {"policy_dir: *a\n", ":1: anchors, aliases and tags are not allowed"},
-                {"workers: 1\n---\nworkers: 2\n", ":2: a second document"},
-                {"workers: 1\n\tmode: llm\n",
-                 ":2: not YAML: found a tab character that violates indentation"},
-                {"mode: \"open\n", ":2: not YAML: found unexpected end of stream"},
-                {"llm:\n  api_key: \"se\\u0007cret\"\n",
-                 ":2: llm.api_key: the value is not text of 0 to 4096 bytes without control characters"},
-        };
-        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t i = 0; i < sizeof bad_files / sizeof *bad_files; i++) {
                 struct settings settings;
                 struct err_note note = {""};
                 char expected[512];
-                snprintf(expected, sizeof expected, "%s%s", file, cases[i].reason);
-                assert_int_not_equal(load_yaml(str_from(cases[i].content), &settings, &note), ERR_OK);
+                snprintf(expected, sizeof expected, "%s%s", file, bad_files[i].reason);
+                assert_int_not_equal(load_yaml(str_from(bad_files[i].content), &settings, &note), ERR_OK);
                 assert_string_equal(note.text, expected);
         }
 }

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapt/store_sqlite.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adapt/store_sqlite_internal.h"
+#include "adapt/store_sqlite_schema.h"
+#include "base/alloc.h"
+
+enum {
+        DEFAULT_QUEUE = 10000,
+        DEFAULT_CHECKPOINT_PAGES = 4000,
+        DEFAULT_BUSY_TIMEOUT_MS = 250,
+        WRITER_CACHE_KIB = 1024,
+};
+
+/* ---- One loop's store ---- */
+
+static void on_wake(struct task *task)
+{
+        struct facade *facade = list_item(task, struct facade, wake);
+        struct list finished;
+        list_init(&finished);
+        pthread_mutex_lock(&facade->db->lock);
+        facade->is_waking = false;
+        list_take_all(&finished, &facade->finished);
+        pthread_mutex_unlock(&facade->db->lock);
+        struct list *link;
+        while ((link = list_pop_front(&finished)) != NULL) {
+                struct task *one = list_item(link, struct task, link);
+                facade->in_flight--;
+                one->run(one);
+        }
+}
+
+/* The post happens under the lock, so that a detach cannot overtake it. */
+void facade_finish(struct facade *facade, struct task *task)
+{
+        list_push_back(&facade->finished, &task->link);
+        if (facade->is_waking)
+                return;
+        facade->is_waking = true;
+        loop_post(facade->loop, &facade->wake);
+}
+
+static struct record_id reserve(struct store *store)
+{
+        struct facade *facade = list_item(store, struct facade, store);
+        if (facade->checks_left == 0) {
+                random_bytes(facade->checks, sizeof facade->checks);
+                facade->checks_left = CHECKS_AT_ONCE;
+        }
+        return (struct record_id){
+                .row = atomic_fetch_add_explicit(&facade->db->next_row, 1, memory_order_relaxed),
+                .check = facade->checks[--facade->checks_left],
+        };
+}
+
+static void finish_commit(struct task *task)
+{
+        struct store_commit *commit = list_item(task, struct store_commit, task);
+        commit->done(commit);
+}
+
+static void start_commit(struct store *store, struct store_commit *commit)
+{
+        struct facade *facade = list_item(store, struct facade, store);
+        struct store_sqlite *db = facade->db;
+        commit->task.run = finish_commit;
+        facade->in_flight++;
+        pthread_mutex_lock(&db->lock);
+        if (db->queued >= db->config.queue_max) {
+                commit->result = ERR_OVERLOADED;
+                facade_finish(facade, &commit->task);
+        } else {
+                list_push_back(&facade->queued, &commit->task.link);
+                /* One wake-up for all that comes before the writer has woken. */
+                if (db->queued++ == 0 && db->is_sleeping)
+                        pthread_cond_signal(&db->wake);
+        }
+        pthread_mutex_unlock(&db->lock);
+}
+
+static const struct store_ops ops = {
+        .reserve = reserve,
+        .commit = start_commit,
+        .replay = reader_replay,
+        .find_message = reader_find_message,
+        .list_reviews = reader_list_reviews,
+};
+
+struct store *store_sqlite_attach(struct store_sqlite *db, struct loop *loop)
+{
+        struct facade *facade = alloc_zeroed(1, sizeof *facade);
+        facade->store.ops = &ops;
+        facade->db = db;
+        facade->loop = loop;
+        facade->wake.run = on_wake;
+        list_init(&facade->queued);
+        list_init(&facade->finished);
+        pthread_mutex_lock(&db->lock);
+        list_push_back(&db->facades, &facade->link);
+        pthread_mutex_unlock(&db->lock);
+        return &facade->store;
+}
+
+void store_sqlite_detach(struct store *store)
+{
+        if (!store)
+                return;
+        struct facade *facade = list_item(store, struct facade, store);
+        pthread_mutex_lock(&facade->db->lock);
+        assert(facade->in_flight == 0 && !facade->is_waking);
+        list_remove(&facade->link);
+        pthread_mutex_unlock(&facade->db->lock);
+        free(facade);
+}
+
+/* ---- The database ---- */
+
+static int on_log(void *arg, sqlite3 *db, const char *name, int pages)
+{
+        (void)db;
+        (void)name;
+        struct writer *writer = arg;
+        writer->log_pages = (size_t)pages;
+        return SQLITE_OK;
+}
+
+/* A new file lasts only when its directory has reached the disk as well. */
+static enum err sync_directory(const char *directory, struct err_note *note)
+{
+        int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        bool is_synced = fd >= 0 && fsync(fd) == 0;
+        if (fd >= 0)
+                close(fd);
+        return is_synced ? ERR_OK : err_set(note, ERR_IO, "%s: cannot sync the directory", directory);
+}
+
+/* Looks where damage does the most harm: rows at both ends of the tables that are written. A check
+ * of the whole file would take minutes on a large one. */
+static enum err look_for_damage(struct store_sqlite *db, uint64_t *ret_next_row, struct err_note *note)
+{
+        int64_t last = 0, ignored = 0;
+        sqlite3 *sqlite = db->writer.db;
+        enum err err = sqlite_db_number(sqlite, "SELECT coalesce(max(id), 0) FROM message", &last, note);
+        if (!err)
+                err = sqlite_db_number(sqlite, "SELECT coalesce(max(length(answer)), 0) FROM message WHERE id IN"
+                                               " ((SELECT max(id) FROM message), (SELECT min(id) FROM message))", &ignored, note);
+        if (!err)
+                err = sqlite_db_number(sqlite, "SELECT count(*) FROM meta", &ignored, note);
+        if (!err)
+                *ret_next_row = (uint64_t)last + 1;
+        return err;
+}
+
+/* SQLite would create it readable for others; its log inherits the mode. */
+static enum err create_file(const char *path, struct err_note *note)
+{
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return err_set(note, ERR_IO, "%s: cannot open: %s", path, strerrordesc_np(errno));
+        close(fd);
+        return ERR_OK;
+}
+
+static enum err open_writer(struct store_sqlite *db, struct err_note *note)
+{
+        struct writer *writer = &db->writer;
+        struct sqlite_options options = {
+                .cache_kib = WRITER_CACHE_KIB,
+                .busy_timeout_ms = db->config.busy_timeout_ms,
+                .max_pages = db->config.max_pages,
+        };
+        uint64_t next_row = 1;
+        enum err err = create_file(db->path, note);
+        if (!err)
+                err = sqlite_db_open(db->path, &options, &writer->db, note);
+        if (!err)
+                err = store_sqlite_migrate(writer->db, db->path, note);
+        if (!err)
+                err = sync_directory(db->directory, note);
+        if (!err)
+                err = look_for_damage(db, &next_row, note);
+        if (!err)
+                err = rows_open(&writer->rows, writer->db, note);
+        if (err)
+                return err;
+        atomic_store(&db->next_row, next_row);
+        (void)sqlite3_wal_hook(writer->db, on_log, writer);
+        writer->checkpoint_at = db->config.checkpoint_pages;
+        return ERR_OK;
+}
+
+static void release(struct store_sqlite *db)
+{
+        checkpointer_close(db);
+        reader_close(db);
+        rows_close(&db->writer.rows);
+        /* The last connection to close copies the whole log and removes it. */
+        (void)sqlite3_close(db->writer.db);
+        pthread_cond_destroy(&db->called);
+        pthread_cond_destroy(&db->wake);
+        pthread_mutex_destroy(&db->lock);
+        free(db->path);
+        free(db->directory);
+        free(db);
+}
+
+static struct store_sqlite *make(const struct store_sqlite_config *config)
+{
+        struct store_sqlite *db = alloc_zeroed(1, sizeof *db);
+        db->config = *config;
+        if (!config->queue_max)
+                db->config.queue_max = DEFAULT_QUEUE;
+        if (!config->checkpoint_pages)
+                db->config.checkpoint_pages = DEFAULT_CHECKPOINT_PAGES;
+        if (!config->busy_timeout_ms)
+                db->config.busy_timeout_ms = DEFAULT_BUSY_TIMEOUT_MS;
+        size_t len = strlen(config->directory);
+        db->directory = alloc_copy(config->directory, len);
+        size_t path_bytes = len + sizeof "/triaged.db";
+        db->path = alloc_zeroed(path_bytes, 1);
+        snprintf(db->path, path_bytes, "%s/triaged.db", db->directory);
+        db->config.directory = db->directory;
+        db->health.is_ready = true;
+        list_init(&db->facades);
+        list_init(&db->calls);
+        pthread_condattr_t attr;
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        pthread_mutex_init(&db->lock, NULL);
+        pthread_cond_init(&db->wake, &attr);
+        pthread_cond_init(&db->called, NULL);
+        pthread_condattr_destroy(&attr);
+        return db;
+}
+
+enum err store_sqlite_open(const struct store_sqlite_config *config, struct store_sqlite **ret_db, struct err_note *note)
+{
+        struct store_sqlite *db = make(config);
+        enum err err = open_writer(db, note);
+        if (!err)
+                err = reader_open(db, note);
+        if (!err)
+                err = checkpointer_open(db, note);
+        if (!err && pthread_create(&db->writer.thread, NULL, writer_main, db) != 0)
+                err = err_set(note, ERR_UNAVAILABLE, "cannot start the store's writer thread");
+        if (err) {
+                release(db);
+                return err;
+        }
+        *ret_db = db;
+        return ERR_OK;
+}
+
+void store_sqlite_close(struct store_sqlite *db)
+{
+        if (!db)
+                return;
+        pthread_mutex_lock(&db->lock);
+        assert(list_is_empty(&db->facades));
+        db->is_closing = true;
+        pthread_cond_signal(&db->wake);
+        pthread_mutex_unlock(&db->lock);
+        pthread_join(db->writer.thread, NULL);
+        release(db);
+}
+
+void store_sqlite_health(struct store_sqlite *db, struct store_sqlite_health *ret_health)
+{
+        pthread_mutex_lock(&db->lock);
+        *ret_health = db->health;
+        pthread_mutex_unlock(&db->lock);
+}
+
+size_t store_sqlite_queued(struct store_sqlite *db)
+{
+        pthread_mutex_lock(&db->lock);
+        size_t queued = db->queued;
+        pthread_mutex_unlock(&db->lock);
+        return queued;
+}

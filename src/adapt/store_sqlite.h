@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The embedded store: one SQLite database in the data directory, behind port/store.h.
+ *
+ * A process opens it once; each loop attaches its own `struct store`. One writer thread commits
+ * all that has queued up since its last fsync in one transaction; another thread empties the
+ * write-ahead log, off the path of the commits. Look-ups run on the work pool.
+ *
+ * What fails, and what follows:
+ *   no room, locked     the batch fails with ERR_NO_SPACE or ERR_BUSY, health is not ready, a real
+ *                       write is tried every second, and the first that succeeds ends it.
+ *   below the floor     ordinary messages get ERR_NO_SPACE; a record with a compliance part is
+ *                       still written down to a quarter of the floor.
+ *   failed read, write or fsync, damage
+ *                       everything fails with ERR_IO or ERR_CORRUPT, health is fatal: the process
+ *                       must end, and the next one recovers. Nothing is acknowledged after that.
+ *   one bad row         it alone fails (ERR_EXISTS, ERR_INVALID, ERR_TOO_LARGE): the rest of its batch
+ *                       is stored.
+ *
+ * The data directory must be locked by the caller (adapt/data_dir.h).
+ */
+#ifndef ADAPT_STORE_SQLITE_H
+#define ADAPT_STORE_SQLITE_H
+
+#include "net/loop.h"
+#include "port/store.h"
+
+struct store_sqlite;
+
+struct store_sqlite_health {
+        bool is_ready;
+        bool is_fatal;       /* the process must end with a failure */
+        enum err err;        /* why; ERR_OK when ready */
+        struct err_note note;
+};
+
+/* Callbacks may be NULL and run on the writer's thread; they must not call back into the store. */
+struct store_sqlite_config {
+        const char *directory;  /* borrowed while opening; the file is DIRECTORY/triaged.db */
+        size_t queue_max;       /* commits that may wait or be written; 0: 10,000 */
+        int64_t min_free_bytes; /* the floor; 0: none */
+        size_t checkpoint_pages; /* pages of 4 KiB in the log before it is emptied; 0: 4,000 */
+        int64_t max_pages;      /* cap of the database, pages of 4 KiB; 0: none */
+        int busy_timeout_ms;    /* how long to wait for a lock that another program holds; 0: 250 */
+        void *arg;
+        void (*on_health)(void *arg, const struct store_sqlite_health *health);
+        void (*on_commit)(void *arg, size_t batch, int64_t duration_us);
+        void (*on_error)(void *arg, enum err err, size_t records);
+};
+
+/* Creates, or migrates to this program's version. ERR_UNSUPPORTED for a newer database or one of
+ * another program, ERR_CORRUPT for a damaged one. */
+enum err store_sqlite_open(const struct store_sqlite_config *config, struct store_sqlite **ret_db,
+                           struct err_note *note) MUST_USE;
+
+/* Writes what is queued, ends the threads. All stores must have been detached. NULL is allowed. */
+void store_sqlite_close(struct store_sqlite *db);
+
+/* The store of one loop. On any thread; used and detached on the loop's (or after it has ended). */
+struct store *store_sqlite_attach(struct store_sqlite *db, struct loop *loop);
+
+/* No operation may be under way. */
+void store_sqlite_detach(struct store *store);
+
+/* On any thread. */
+void store_sqlite_health(struct store_sqlite *db, struct store_sqlite_health *ret_health);
+
+/* Commits that wait or are being written; on any thread. */
+size_t store_sqlite_queued(struct store_sqlite *db);
+
+/* ---- Administration: synchronous, on any thread but a loop's. Each is one transaction. ---- */
+
+struct store_key {
+        int64_t id; /* given by the store */
+        struct str name;
+        struct digest hash; /* of the key; the key itself is nowhere */
+        struct str scopes;  /* as the caller writes them */
+        int64_t rate_per_minute; /* -1: the server's default */
+        int64_t rate_burst;
+        int64_t created_at_ms;
+        int64_t revoked_at_ms; /* 0: in force */
+};
+
+/* ERR_EXISTS when name or hash is taken, also by a revoked key. */
+enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *key, int64_t *ret_id,
+                              struct err_note *note) MUST_USE;
+
+/* ERR_NOT_FOUND when no key in force has that name. */
+enum err store_sqlite_revoke_key(struct store_sqlite *db, struct str name, int64_t now_ms,
+                                 struct err_note *note) MUST_USE;
+
+/* All keys by id, revoked ones too, in the arena. ERR_TOO_LARGE when it is full. */
+enum err store_sqlite_list_keys(struct store_sqlite *db, struct arena *arena, struct store_key **ret_keys,
+                                size_t *ret_count, struct err_note *note) MUST_USE;
+
+/* An article of the knowledge base. */
+struct store_article {
+        struct str id;
+        struct str title;
+        struct str body;
+        struct str url;     /* may be absent */
+        struct str locale;  /* may be absent */
+        struct str aliases; /* JSON array, may be absent */
+        struct str tags;    /* JSON array, may be absent */
+        int64_t updated_at_ms;
+};
+
+struct store_article_counts {
+        size_t added;
+        size_t updated;
+        size_t unchanged;
+};
+
+/* All or nothing. An article that differs in no more than its time is unchanged. */
+enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles, size_t count,
+                                   struct store_article_counts *ret_counts, struct err_note *note) MUST_USE;
+
+enum err store_sqlite_delete_article(struct store_sqlite *db, struct str id, struct err_note *note) MUST_USE;
+
+/* All articles by id, in the arena. ERR_TOO_LARGE when it is full. */
+enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena, struct store_article **ret_articles,
+                                    size_t *ret_count, struct err_note *note) MUST_USE;
+
+enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count, struct err_note *note) MUST_USE;
+
+#endif

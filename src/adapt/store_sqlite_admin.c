@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Administration: API keys and articles. Changes are calls to the writer's thread, so that they
+ * need no lock of their own; lists are read through the reader's connection. */
+#include "adapt/store_sqlite_internal.h"
+
+#include <string.h>
+
+/* A statement for one use, stepped once. */
+static enum err prepare(sqlite3 *db, const char *sql, struct sqlite_binder *ret_binder, struct err_note *note)
+{
+        sqlite3_stmt *stmt;
+        enum err err = sqlite_db_prepare(db, sql, &stmt, note);
+        if (!err)
+                *ret_binder = (struct sqlite_binder){.stmt = stmt};
+        return err;
+}
+
+static enum err run_and_finalize(sqlite3 *db, struct sqlite_binder *b, struct err_note *note)
+{
+        int code = b->code;
+        if (code == SQLITE_OK)
+                code = sqlite_db_run(b->stmt);
+        enum err err = code == SQLITE_OK ? ERR_OK : sqlite_db_err(db, code, note);
+        (void)sqlite3_finalize(b->stmt);
+        return err;
+}
+
+/* ---- Lists ---- */
+
+/* Reads one row into the element at `ret_row`; false when the arena is full. */
+typedef bool read_row(sqlite3_stmt *stmt, struct arena *arena, void *ret_row);
+
+struct list_query {
+        const char *count_sql;
+        const char *rows_sql;
+        size_t row_bytes;
+        read_row *read_row;
+};
+
+static enum err read_rows(sqlite3 *db, const struct list_query *query, struct arena *arena, char *rows, size_t count,
+                          struct err_note *note)
+{
+        struct sqlite_binder b;
+        enum err err = prepare(db, query->rows_sql, &b, note);
+        if (err)
+                return err;
+        int code = SQLITE_ROW;
+        for (size_t i = 0; !err && i < count && (code = sqlite3_step(b.stmt)) == SQLITE_ROW; i++)
+                if (!query->read_row(b.stmt, arena, rows + i * query->row_bytes))
+                        err = err_set(note, ERR_TOO_LARGE, "the list is larger than the memory set aside for it");
+        if (!err && code != SQLITE_ROW)
+                err = sqlite_db_err(db, code, note);
+        (void)sqlite3_finalize(b.stmt);
+        return err;
+}
+
+static enum err list_all(sqlite3 *db, const struct list_query *query, struct arena *arena, void **ret_rows,
+                         size_t *ret_count, struct err_note *note)
+{
+        int64_t count = 0;
+        enum err err = sqlite_db_exec(db, "BEGIN", note);
+        if (!err)
+                err = sqlite_db_number(db, query->count_sql, &count, note);
+        char *rows = err ? NULL : arena_zeroed(arena, (size_t)(count + 1) * query->row_bytes);
+        if (!err && !rows)
+                err = err_set(note, ERR_TOO_LARGE, "%lld rows are more than the memory set aside for them", (long long)count);
+        if (!err)
+                err = read_rows(db, query, arena, rows, (size_t)count, note);
+        sqlite_db_rollback(db);
+        if (err)
+                return err;
+        *ret_rows = rows;
+        *ret_count = (size_t)count;
+        return ERR_OK;
+}
+
+static enum err list_under_lock(struct store_sqlite *db, const struct list_query *query, struct arena *arena,
+                                void **ret_rows, size_t *ret_count, struct err_note *note)
+{
+        pthread_mutex_lock(&db->reader.lock);
+        enum err err = list_all(db->reader.db, query, arena, ret_rows, ret_count, note);
+        pthread_mutex_unlock(&db->reader.lock);
+        return err;
+}
+
+/* ---- API keys ---- */
+
+struct key_call {
+        struct store_call call;
+        const struct store_key *key;
+        struct str name;
+        int64_t now_ms;
+        int64_t id;
+};
+
+static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *note)
+{
+        struct key_call *add = list_item(call, struct key_call, call);
+        const struct store_key *key = add->key;
+        struct sqlite_binder b;
+        enum err err = prepare(db,
+                               "INSERT INTO api_key(name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at)"
+                               " VALUES(?,?,?,?,?,?,?)",
+                               &b, note);
+        if (err)
+                return err;
+        bind_text(&b, key->name);
+        bind_blob(&b, key->hash.bytes, sizeof key->hash.bytes);
+        bind_text(&b, key->scopes);
+        bind_i64(&b, key->rate_per_minute);
+        bind_i64(&b, key->rate_burst);
+        bind_i64(&b, key->created_at_ms);
+        bind_i64(&b, key->revoked_at_ms);
+        err = run_and_finalize(db, &b, note);
+        if (err == ERR_EXISTS)
+                return err_set(note, err, "there is or was a key with this name");
+        add->id = sqlite3_last_insert_rowid(db);
+        return err;
+}
+
+enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *key, int64_t *ret_id, struct err_note *note)
+{
+        struct key_call add = {.call.run = add_key, .key = key};
+        enum err err = writer_call(db, &add.call, note);
+        if (!err)
+                *ret_id = add.id;
+        return err;
+}
+
+static enum err revoke_key(struct store_call *call, sqlite3 *db, struct err_note *note)
+{
+        struct key_call *revoke = list_item(call, struct key_call, call);
+        struct sqlite_binder b;
+        enum err err = prepare(db, "UPDATE api_key SET revoked_at = ? WHERE name = ? AND revoked_at = 0", &b, note);
+        if (err)
+                return err;
+        bind_i64(&b, revoke->now_ms);
+        bind_text(&b, revoke->name);
+        err = run_and_finalize(db, &b, note);
+        if (!err && sqlite3_changes(db) == 0)
+                return err_set(note, ERR_NOT_FOUND, "no key in force has this name");
+        return err;
+}
+
+enum err store_sqlite_revoke_key(struct store_sqlite *db, struct str name, int64_t now_ms, struct err_note *note)
+{
+        struct key_call revoke = {.call.run = revoke_key, .name = name, .now_ms = now_ms};
+        return writer_call(db, &revoke.call, note);
+}
+
+static bool read_key(sqlite3_stmt *stmt, struct arena *arena, void *ret_row)
+{
+        struct store_key *key = ret_row;
+        key->id = sqlite3_column_int64(stmt, 0);
+        if (sqlite3_column_bytes(stmt, 2) == (int)sizeof key->hash.bytes)
+                memcpy(key->hash.bytes, sqlite3_column_blob(stmt, 2), sizeof key->hash.bytes);
+        key->rate_per_minute = sqlite3_column_int64(stmt, 4);
+        key->rate_burst = sqlite3_column_int64(stmt, 5);
+        key->created_at_ms = sqlite3_column_int64(stmt, 6);
+        key->revoked_at_ms = sqlite3_column_int64(stmt, 7);
+        return column_copy(stmt, 1, arena, &key->name) && column_copy(stmt, 3, arena, &key->scopes);
+}
+
+enum err store_sqlite_list_keys(struct store_sqlite *db, struct arena *arena, struct store_key **ret_keys,
+                                size_t *ret_count, struct err_note *note)
+{
+        static const struct list_query query = {
+                .count_sql = "SELECT count(*) FROM api_key",
+                .rows_sql = "SELECT id, name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at"
+                            " FROM api_key ORDER BY id",
+                .row_bytes = sizeof(struct store_key),
+                .read_row = read_key,
+        };
+        void *rows;
+        enum err err = list_under_lock(db, &query, arena, &rows, ret_count, note);
+        if (!err)
+                *ret_keys = rows;
+        return err;
+}
+
+/* ---- Articles ---- */
+
+struct article_call {
+        struct store_call call;
+        const struct store_article *articles;
+        size_t count;
+        struct str id;
+        struct store_article_counts counts;
+};
+
+static void bind_article(struct sqlite_binder *b, const struct store_article *article)
+{
+        bind_text(b, article->id);
+        bind_text(b, article->title);
+        bind_text(b, article->body);
+        bind_text(b, article->url);
+        bind_text(b, article->locale);
+        bind_text(b, article->aliases);
+        bind_text(b, article->tags);
+        bind_i64(b, article->updated_at_ms);
+}
+
+struct article_stmts {
+        sqlite3_stmt *find;
+        sqlite3_stmt *update;
+        sqlite3_stmt *insert;
+};
+
+static enum err prepare_articles(sqlite3 *db, struct article_stmts *stmts, struct err_note *note)
+{
+        enum err err = sqlite_db_prepare(db, "SELECT 1 FROM article WHERE id = ?", &stmts->find, note);
+        if (!err)
+                err = sqlite_db_prepare(db,
+                                        "UPDATE article SET title=?2, body=?3, url=?4, locale=?5, aliases=?6, tags=?7,"
+                                        " updated_at=?8 WHERE id=?1 AND (title, body) IS NOT (?2, ?3)"
+                                        " OR id=?1 AND (url, locale, aliases, tags) IS NOT (?4, ?5, ?6, ?7)",
+                                        &stmts->update, note);
+        if (!err)
+                err = sqlite_db_prepare(db, "INSERT INTO article(id, title, body, url, locale, aliases, tags, updated_at)"
+                                            " VALUES(?,?,?,?,?,?,?,?)", &stmts->insert, note);
+        return err;
+}
+
+static int find_article(const struct article_stmts *stmts, const struct store_article *article)
+{
+        struct sqlite_binder b = {.stmt = stmts->find};
+        bind_text(&b, article->id);
+        int code = b.code == SQLITE_OK ? sqlite3_step(b.stmt) : b.code;
+        (void)sqlite3_reset(b.stmt);
+        return code;
+}
+
+static enum err put_article(sqlite3 *db, const struct article_stmts *stmts, const struct store_article *article,
+                            struct store_article_counts *counts, struct err_note *note)
+{
+        int found = find_article(stmts, article);
+        if (found != SQLITE_ROW && found != SQLITE_DONE)
+                return sqlite_db_err(db, found, note);
+        bool is_new = found == SQLITE_DONE;
+        struct sqlite_binder b = {.stmt = is_new ? stmts->insert : stmts->update};
+        bind_article(&b, article);
+        int code = b.code == SQLITE_OK ? sqlite_db_run(b.stmt) : b.code;
+        if (code != SQLITE_OK)
+                return sqlite_db_err(db, code, note);
+        bool is_changed = sqlite3_changes(db) > 0;
+        counts->added += is_new;
+        counts->updated += !is_new && is_changed;
+        counts->unchanged += !is_new && !is_changed;
+        return ERR_OK;
+}
+
+static enum err put_articles(struct store_call *call, sqlite3 *db, struct err_note *note)
+{
+        struct article_call *put = list_item(call, struct article_call, call);
+        struct article_stmts stmts = {.find = NULL};
+        enum err err = prepare_articles(db, &stmts, note);
+        for (size_t i = 0; !err && i < put->count; i++) {
+                err = put_article(db, &stmts, &put->articles[i], &put->counts, note);
+                if (err)
+                        err_prefix(note, err, "article %zu of %zu: ", i + 1, put->count);
+        }
+        (void)sqlite3_finalize(stmts.find);
+        (void)sqlite3_finalize(stmts.update);
+        (void)sqlite3_finalize(stmts.insert);
+        return err;
+}
+
+enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles, size_t count,
+                                   struct store_article_counts *ret_counts, struct err_note *note)
+{
+        struct article_call put = {.call.run = put_articles, .articles = articles, .count = count};
+        enum err err = writer_call(db, &put.call, note);
+        if (!err)
+                *ret_counts = put.counts;
+        return err;
+}
+
+static enum err delete_article(struct store_call *call, sqlite3 *db, struct err_note *note)
+{
+        struct article_call *delete = list_item(call, struct article_call, call);
+        struct sqlite_binder b;
+        enum err err = prepare(db, "DELETE FROM article WHERE id = ?", &b, note);
+        if (err)
+                return err;
+        bind_text(&b, delete->id);
+        err = run_and_finalize(db, &b, note);
+        if (!err && sqlite3_changes(db) == 0)
+                return err_set(note, ERR_NOT_FOUND, "there is no article with this id");
+        return err;
+}
+
+enum err store_sqlite_delete_article(struct store_sqlite *db, struct str id, struct err_note *note)
+{
+        struct article_call delete = {.call.run = delete_article, .id = id};
+        return writer_call(db, &delete.call, note);
+}
+
+static bool read_article(sqlite3_stmt *stmt, struct arena *arena, void *ret_row)
+{
+        struct store_article *article = ret_row;
+        struct str *const columns[] = {&article->id,     &article->title,   &article->body, &article->url,
+                                       &article->locale, &article->aliases, &article->tags};
+        int count = sizeof columns / sizeof *columns;
+        article->updated_at_ms = sqlite3_column_int64(stmt, count);
+        for (int i = 0; i < count; i++)
+                if (!column_copy(stmt, i, arena, columns[i]))
+                        return false;
+        return true;
+}
+
+static const char count_articles[] = "SELECT count(*) FROM article";
+
+enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena, struct store_article **ret_articles,
+                                    size_t *ret_count, struct err_note *note)
+{
+        static const struct list_query query = {
+                .count_sql = count_articles,
+                .rows_sql = "SELECT id, title, body, url, locale, aliases, tags, updated_at FROM article ORDER BY id",
+                .row_bytes = sizeof(struct store_article),
+                .read_row = read_article,
+        };
+        void *rows;
+        enum err err = list_under_lock(db, &query, arena, &rows, ret_count, note);
+        if (!err)
+                *ret_articles = rows;
+        return err;
+}
+
+enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count, struct err_note *note)
+{
+        int64_t count = 0;
+        pthread_mutex_lock(&db->reader.lock);
+        enum err err = sqlite_db_number(db->reader.db, count_articles, &count, note);
+        pthread_mutex_unlock(&db->reader.lock);
+        if (!err)
+                *ret_count = (size_t)count;
+        return err;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the embedded store share.
+ *
+ *   loops --queued--> writer thread --finished--> loops      (store_sqlite_writer.c)
+ *                        | pages in the log
+ *                        v
+ *                 checkpoint thread                          (store_sqlite_checkpoint.c)
+ *   work pool ---------> reader, one connection with a lock  (store_sqlite_read.c)
+ *
+ * `lock` guards all queues and the health; it is never held while SQLite works.
+ */
+#ifndef ADAPT_STORE_SQLITE_INTERNAL_H
+#define ADAPT_STORE_SQLITE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "adapt/store_sqlite.h"
+#include "adapt/store_sqlite_rows.h"
+
+enum {
+        BATCH_MAX = 512,
+        LOOKUPS_MAX = 256, /* look-ups of one loop on the work pool */
+        CHECKS_AT_ONCE = 64,
+};
+
+/* The store of one loop. */
+struct facade {
+        struct store store;
+        struct store_sqlite *db; /* borrows */
+        struct loop *loop;       /* borrows */
+        struct list link;        /* in db->facades */
+        struct list queued;      /* commits for the writer; under db->lock */
+        struct list finished;    /* tasks whose `done` is due; under db->lock */
+        struct task wake;
+        bool is_waking;   /* `wake` is posted; under db->lock */
+        size_t in_flight; /* the rest is the loop's own */
+        size_t lookups;
+        uint64_t checks[CHECKS_AT_ONCE]; /* random words, drawn in bulk */
+        size_t checks_left;
+};
+
+/* A commit on its way through the writer. */
+struct pending {
+        struct store_commit *commit;
+        struct facade *facade;
+};
+
+/* A piece of administration, run by the writer between two batches, in its own transaction. */
+struct store_call {
+        struct list link;
+        enum err (*run)(struct store_call *call, sqlite3 *db, struct err_note *note);
+        struct err_note *note;
+        enum err result;
+        bool is_done;
+};
+
+/* The writer thread's own. */
+struct writer {
+        pthread_t thread;
+        sqlite3 *db;
+        struct rows rows;
+        struct pending batch[BATCH_MAX];
+        size_t batch_count;
+        size_t log_pages;         /* in the write-ahead log after the last commit */
+        size_t checkpoint_at;     /* log_pages that wake the checkpoint thread */
+        int64_t free_bytes;       /* as of free_checked_ms */
+        int64_t free_checked_ms;
+        int64_t probe_at_ms;
+        int64_t sweep_at_ms;
+        enum err ailment;         /* ERR_OK: healthy */
+        struct err_note ailment_note;
+};
+
+struct checkpointer {
+        pthread_t thread;
+        sqlite3 *db;
+        pthread_cond_t wake;
+        bool is_wanted;  /* under db->lock, like all below */
+        bool is_running;
+        bool is_tail_due; /* the bulk is done: the writer copies what came in the meantime */
+        bool is_closing;
+};
+
+enum reader_stmt { READER_REPLAY, READER_MESSAGE, READER_REVIEWS, READER_COUNT };
+
+struct reader {
+        pthread_mutex_t lock; /* around all of it */
+        sqlite3 *db;
+        sqlite3_stmt *stmts[READER_COUNT];
+};
+
+struct store_sqlite {
+        struct store_sqlite_config config;
+        char *directory; /* owns */
+        char *path;      /* owns */
+        _Atomic uint64_t next_row;
+        pthread_mutex_t lock;
+        pthread_cond_t wake;   /* the writer's */
+        pthread_cond_t called; /* somebody's call is done */
+        struct list facades;
+        size_t queued; /* commits of all facades that wait or are being written */
+        struct list calls;
+        bool is_sleeping; /* the writer needs a signal */
+        bool is_closing;
+        enum err failure; /* found on another thread than the writer's; it makes the store fatal */
+        struct err_note failure_note;
+        struct store_sqlite_health health;
+        struct writer writer;
+        struct checkpointer checkpointer;
+        struct reader reader;
+};
+
+/* store_sqlite.c: gives a task back to its loop; under db->lock. */
+void facade_finish(struct facade *facade, struct task *task);
+
+/* store_sqlite_writer.c */
+void *writer_main(void *arg);
+/* Runs the call on the writer's thread and waits for it. */
+enum err writer_call(struct store_sqlite *db, struct store_call *call, struct err_note *note);
+/* A failure that another thread met: damage and broken disks end the store. */
+void writer_report(struct store_sqlite *db, enum err err, const struct err_note *note);
+
+/* store_sqlite_checkpoint.c */
+enum err checkpointer_open(struct store_sqlite *db, struct err_note *note) MUST_USE;
+void checkpointer_close(struct store_sqlite *db);
+/* On the writer's thread, between two transactions. */
+void checkpointer_after_commit(struct store_sqlite *db);
+
+/* store_sqlite_read.c */
+enum err reader_open(struct store_sqlite *db, struct err_note *note) MUST_USE;
+void reader_close(struct store_sqlite *db);
+void reader_replay(struct store *store, struct store_replay *replay);
+void reader_find_message(struct store *store, struct store_message_query *query);
+void reader_list_reviews(struct store *store, struct store_reviews_query *query);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapt/store_sqlite_rows.h"
+
+#include <string.h>
+
+#include "base/json_writer.h"
+
+enum {
+        PAYLOAD_MAX = 64 * 1024,
+        SWEEP_SLICE = 256, /* keys looked at in a slice: under 1 ms of the writer's time */
+};
+
+static const char *const texts[ROWS_COUNT] = {
+        [ROWS_BEGIN] = "BEGIN IMMEDIATE",
+        [ROWS_COMMIT] = "COMMIT",
+        [ROWS_MESSAGE] = "INSERT INTO message(id, check_word, received_at, key_id, channel, category, intent,"
+                         " secondary_intent, confidence, source, severity, request_id, status, text, metadata,"
+                         " customer_id, model, prompt_version, decision_path, is_cached, action, priority,"
+                         " needs_review, article_id, answer)"
+                         " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        /* A live key is never overwritten: it belongs to an answer that somebody was promised. */
+        [ROWS_IDEMPOTENCY] = "INSERT INTO idempotency(key, fingerprint, message_row, expires_at) VALUES(?1,?2,?3,?4)"
+                             " ON CONFLICT(key) DO UPDATE SET fingerprint=?2, message_row=?3, expires_at=?4"
+                             " WHERE expires_at <= ?5",
+        [ROWS_TICKET] = "INSERT INTO ticket(id, status, priority, queue, intent, created_at) VALUES(?,'open',?,?,?,?)",
+        [ROWS_COMPLIANCE] = "INSERT INTO compliance(id, severity, intent, secondary_intent, received_at, due_at, status,"
+                            " channel, text_digest, text_points, customer_id, product_id, is_report_candidate)"
+                            " VALUES(?,?,?,?,?,?,'pending_review',?,?,?,?,?,?)",
+        [ROWS_REVIEW] = "INSERT INTO review(due_at, message_row, severity, category, key_id, reason, status)"
+                        " VALUES(?,?,?,?,?,?,'pending_review')",
+        [ROWS_OUTBOX] = "INSERT INTO outbox(message_row, external_system, action, created_at, state, attempts, payload)"
+                        " VALUES(?,?,?,?,'pending',0,?)",
+        [ROWS_EXPIRED] = "SELECT key, expires_at FROM idempotency WHERE key > ? ORDER BY key LIMIT ?",
+        [ROWS_FORGET] = "DELETE FROM idempotency WHERE key = ? AND expires_at <= ?",
+        [ROWS_PROBE] = "INSERT OR REPLACE INTO meta(key, value) VALUES('probe', zeroblob(65536))",
+        [ROWS_UNPROBE] = "DELETE FROM meta WHERE key = 'probe'",
+};
+
+enum err rows_open(struct rows *rows, sqlite3 *db, struct err_note *note)
+{
+        *rows = (struct rows){.db = db};
+        buf_init(&rows->payload, PAYLOAD_MAX);
+        enum err err = ERR_OK;
+        for (size_t i = 0; !err && i < ROWS_COUNT; i++)
+                err = sqlite_db_prepare(db, texts[i], &rows->stmts[i], note);
+        return err;
+}
+
+void rows_close(struct rows *rows)
+{
+        for (size_t i = 0; i < ROWS_COUNT; i++)
+                (void)sqlite3_finalize(rows->stmts[i]);
+        buf_deinit(&rows->payload);
+}
+
+static enum err run(struct rows *rows, enum rows_stmt which, struct err_note *note)
+{
+        int code = sqlite_db_run(rows->stmts[which]);
+        return code == SQLITE_OK ? ERR_OK : sqlite_db_err(rows->db, code, note);
+}
+
+static enum err run_bound(struct rows *rows, const struct sqlite_binder *b, struct err_note *note)
+{
+        int code = b->code;
+        if (code == SQLITE_OK)
+                code = sqlite_db_run(b->stmt);
+        return code == SQLITE_OK ? ERR_OK : sqlite_db_err(rows->db, code, note);
+}
+
+enum err rows_begin(struct rows *rows, struct err_note *note)
+{
+        return run(rows, ROWS_BEGIN, note);
+}
+
+enum err rows_commit(struct rows *rows, struct err_note *note)
+{
+        return run(rows, ROWS_COMMIT, note);
+}
+
+static enum err write_message(struct rows *rows, const struct store_record *record, struct err_note *note)
+{
+        const struct outcome *outcome = record->outcome;
+        const struct verdict *verdict = &outcome->verdict;
+        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_MESSAGE]};
+        bind_i64(&b, (int64_t)record->id.row);
+        bind_i64(&b, (int64_t)record->id.check);
+        bind_i64(&b, record->received_at_ms);
+        bind_i64(&b, record->key_id);
+        bind_word(&b, channel_name(record->channel));
+        bind_word(&b, category_name(verdict->category));
+        bind_word(&b, intent_name(verdict->intent));
+        bind_word(&b, intent_name(verdict->secondary_intent));
+        bind_real(&b, verdict->confidence);
+        bind_word(&b, source_name(verdict->source));
+        bind_word(&b, severity_name(verdict->severity));
+        bind_text(&b, ident_str(&record->request_id));
+        bind_i64(&b, record->status);
+        bind_text(&b, record->text.safe);
+        bind_text(&b, record->metadata.safe);
+        bind_text(&b, record->customer_id.safe);
+        bind_text(&b, verdict->model);
+        bind_text(&b, verdict->prompt_version);
+        bind_text(&b, verdict->decision_path);
+        bind_i64(&b, verdict->is_cached);
+        bind_text(&b, outcome->next_step.action);
+        bind_word(&b, priority_name(outcome->next_step.priority));
+        bind_i64(&b, outcome->next_step.requires_human_review);
+        bind_text(&b, outcome->article.id);
+        bind_text(&b, record->answer.safe);
+        return run_bound(rows, &b, note);
+}
+
+static enum err write_idempotency(struct rows *rows, const struct store_record *record, int64_t now_ms,
+                                  struct err_note *note)
+{
+        const struct idempotency *idempotency = record->idempotency;
+        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_IDEMPOTENCY]};
+        bind_blob(&b, idempotency->key.bytes, sizeof idempotency->key.bytes);
+        bind_blob(&b, idempotency->fingerprint.bytes, sizeof idempotency->fingerprint.bytes);
+        bind_i64(&b, (int64_t)record->id.row);
+        bind_i64(&b, idempotency->expires_at_ms);
+        bind_i64(&b, now_ms);
+        enum err err = run_bound(rows, &b, note);
+        if (!err && sqlite3_changes(rows->db) == 0)
+                return err_set(note, ERR_EXISTS, "the idempotency key is in use");
+        return err;
+}
+
+static enum err write_ticket(struct rows *rows, const struct store_record *record, struct err_note *note)
+{
+        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_TICKET]};
+        bind_i64(&b, (int64_t)record->id.row);
+        bind_word(&b, priority_name(record->outcome->ticket.priority));
+        bind_text(&b, record->outcome->ticket.queue);
+        bind_word(&b, intent_name(record->outcome->verdict.intent));
+        bind_i64(&b, record->received_at_ms);
+        return run_bound(rows, &b, note);
+}
+
+static enum err write_compliance(struct rows *rows, const struct store_record *record, struct err_note *note)
+{
+        const struct outcome_compliance *compliance = &record->outcome->compliance;
+        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_COMPLIANCE]};
+        bind_i64(&b, (int64_t)record->id.row);
+        bind_word(&b, severity_name(compliance->severity));
+        bind_word(&b, intent_name(record->outcome->verdict.intent));
+        bind_word(&b, intent_name(record->outcome->verdict.secondary_intent));
+        bind_i64(&b, record->received_at_ms);
+        bind_i64(&b, compliance->due_at_ms);
+        bind_word(&b, channel_name(record->channel));
+        bind_blob(&b, record->text_digest.bytes, sizeof record->text_digest.bytes);
+        bind_i64(&b, (int64_t)record->text_points);
+        bind_text(&b, record->customer_id.safe);
+        bind_text(&b, record->product_id.safe);
+        bind_i64(&b, compliance->is_report_candidate);
+        return run_bound(rows, &b, note);
+}
+
+static enum err write_review(struct rows *rows, const struct store_record *record, struct err_note *note)
+{
+        const struct outcome *outcome = record->outcome;
+        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_REVIEW]};
+        bind_i64(&b, outcome->review.due_at_ms);
+        bind_i64(&b, (int64_t)record->id.row);
+        bind_word(&b, severity_name(outcome->compliance.severity));
+        bind_word(&b, category_name(outcome->verdict.category));
+        bind_i64(&b, record->key_id);
+        bind_word(&b, outcome->review.reason);
+        return run_bound(rows, &b, note);
+}
+
+/* What the external system is asked to do. */
+static void write_payload(struct buf *buf, const struct next_step *step)
+{
+        buf_reset(buf);
+        struct json_writer w = {.buf = buf};
+        json_open(&w, '{');
+        json_key(&w, "description");
+        json_str(&w, step->description);
+        json_key(&w, "priority");
+        json_str(&w, str_from(priority_name(step->priority)));
+        json_key(&w, "parameters");
+        json_open(&w, '{');
+        for (size_t i = 0; i < step->parameter_count; i++) {
+                json_key(&w, step->parameters[i].name);
+                json_str(&w, step->parameters[i].value.safe);
+        }
+        json_close(&w, '}');
+        json_close(&w, '}');
+}
+
+static enum err write_outbox(struct rows *rows, const struct store_record *record, struct err_note *note)
+{
+        const struct next_step *step = &record->outcome->next_step;
+        write_payload(&rows->payload, step);
+        if (rows->payload.is_over)
+                return err_set(note, ERR_TOO_LARGE, "an outbox entry of over %d bytes", PAYLOAD_MAX);
+        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_OUTBOX]};
+        bind_i64(&b, (int64_t)record->id.row);
+        bind_text(&b, step->external_system);
+        bind_text(&b, step->action);
+        bind_i64(&b, record->received_at_ms);
+        bind_text(&b, buf_str(&rows->payload));
+        return run_bound(rows, &b, note);
+}
+
+enum err rows_write(struct rows *rows, const struct store_record *record, int64_t now_ms, struct err_note *note)
+{
+        const struct outcome *outcome = record->outcome;
+        enum err err = write_message(rows, record, note);
+        if (!err && record->idempotency)
+                err = write_idempotency(rows, record, now_ms, note);
+        if (!err && outcome->ticket.is_open)
+                err = write_ticket(rows, record, note);
+        if (!err && outcome->compliance.severity != SEVERITY_NONE)
+                err = write_compliance(rows, record, note);
+        if (!err && outcome->review.is_needed)
+                err = write_review(rows, record, note);
+        if (!err && outcome->needs_outbox)
+                err = write_outbox(rows, record, note);
+        return err;
+}
+
+enum err rows_probe(struct rows *rows, struct err_note *note)
+{
+        enum err err = run(rows, ROWS_PROBE, note);
+        return err ? err : run(rows, ROWS_UNPROBE, note);
+}
+
+static enum err forget(struct rows *rows, const struct digest *key, int64_t now_ms, struct err_note *note)
+{
+        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_FORGET]};
+        bind_blob(&b, key->bytes, sizeof key->bytes);
+        bind_i64(&b, now_ms);
+        return run_bound(rows, &b, note);
+}
+
+/* Collects the expired keys of one slice; *ret_seen is how many keys it looked at. */
+static enum err find_expired(struct rows *rows, int64_t now_ms, struct digest expired[SWEEP_SLICE], size_t *ret_seen,
+                             size_t *ret_expired, struct err_note *note)
+{
+        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_EXPIRED]};
+        bind_blob(&b, rows->swept.bytes, rows->is_sweeping ? sizeof rows->swept.bytes : 0);
+        bind_i64(&b, SWEEP_SLICE);
+        size_t seen = 0, found = 0;
+        int code = b.code;
+        while (code == SQLITE_OK && (code = sqlite3_step(b.stmt)) == SQLITE_ROW) {
+                code = SQLITE_OK;
+                seen++;
+                if (sqlite3_column_bytes(b.stmt, 0) != (int)sizeof rows->swept.bytes)
+                        continue;
+                memcpy(rows->swept.bytes, sqlite3_column_blob(b.stmt, 0), sizeof rows->swept.bytes);
+                if (sqlite3_column_int64(b.stmt, 1) <= now_ms)
+                        expired[found++] = rows->swept;
+        }
+        enum err err = code == SQLITE_DONE ? ERR_OK : sqlite_db_err(rows->db, code, note);
+        (void)sqlite3_reset(b.stmt);
+        *ret_seen = seen;
+        *ret_expired = found;
+        return err;
+}
+
+enum err rows_sweep(struct rows *rows, int64_t now_ms, bool *ret_is_done, struct err_note *note)
+{
+        struct digest expired[SWEEP_SLICE];
+        size_t seen, found;
+        enum err err = find_expired(rows, now_ms, expired, &seen, &found, note);
+        rows->is_sweeping = !err && seen == SWEEP_SLICE;
+        if (!err && found) {
+                err = rows_begin(rows, note);
+                for (size_t i = 0; !err && i < found; i++)
+                        err = forget(rows, &expired[i], now_ms, note);
+                if (!err)
+                        err = rows_commit(rows, note);
+                if (err)
+                        sqlite_db_rollback(rows->db);
+        }
+        *ret_is_done = !rows->is_sweeping;
+        return err;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapt/store_sqlite_schema.h"
+
+#include <stdio.h>
+
+/* No secondary index on `message`: each would cost more than the row. Its id is the row number of
+ * the message_id; ticket and compliance share it. Enums are stored as their names. */
+static const char *const steps[] = {
+        "CREATE TABLE message("
+        " id INTEGER PRIMARY KEY, check_word INTEGER NOT NULL, received_at INTEGER NOT NULL,"
+        " key_id INTEGER NOT NULL, channel TEXT NOT NULL, category TEXT NOT NULL, intent TEXT NOT NULL,"
+        " secondary_intent TEXT, confidence REAL NOT NULL, source TEXT NOT NULL, severity TEXT NOT NULL,"
+        " request_id TEXT NOT NULL, status INTEGER NOT NULL, text TEXT NOT NULL, metadata TEXT,"
+        " customer_id TEXT, model TEXT, prompt_version TEXT, decision_path TEXT, is_cached INTEGER NOT NULL,"
+        " action TEXT, priority TEXT NOT NULL, needs_review INTEGER NOT NULL, article_id TEXT,"
+        " answer TEXT NOT NULL) STRICT;"
+
+        "CREATE TABLE idempotency("
+        " key BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, message_row INTEGER NOT NULL,"
+        " expires_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+        "CREATE TABLE ticket("
+        " id INTEGER PRIMARY KEY, status TEXT NOT NULL, priority TEXT NOT NULL, queue TEXT NOT NULL,"
+        " intent TEXT NOT NULL, created_at INTEGER NOT NULL, external_id TEXT) STRICT;"
+
+        "CREATE TABLE compliance("
+        " id INTEGER PRIMARY KEY, severity TEXT NOT NULL, intent TEXT NOT NULL, secondary_intent TEXT,"
+        " received_at INTEGER NOT NULL, due_at INTEGER NOT NULL, status TEXT NOT NULL, channel TEXT NOT NULL,"
+        " text_digest BLOB NOT NULL, text_points INTEGER NOT NULL, customer_id TEXT, product_id TEXT,"
+        " is_report_candidate INTEGER NOT NULL) STRICT;"
+
+        "CREATE TABLE review("
+        " due_at INTEGER NOT NULL, message_row INTEGER NOT NULL, severity TEXT NOT NULL,"
+        " category TEXT NOT NULL, key_id INTEGER NOT NULL, reason TEXT NOT NULL, status TEXT NOT NULL,"
+        " PRIMARY KEY(due_at, message_row)) STRICT, WITHOUT ROWID;"
+
+        "CREATE TABLE outbox("
+        " id INTEGER PRIMARY KEY, message_row INTEGER NOT NULL, external_system TEXT NOT NULL,"
+        " action TEXT NOT NULL, created_at INTEGER NOT NULL, state TEXT NOT NULL,"
+        " attempts INTEGER NOT NULL, payload TEXT NOT NULL) STRICT;"
+
+        "CREATE TABLE api_key("
+        " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, hash BLOB NOT NULL UNIQUE, scopes TEXT NOT NULL,"
+        " rate_per_minute INTEGER NOT NULL, rate_burst INTEGER NOT NULL, created_at INTEGER NOT NULL,"
+        " revoked_at INTEGER NOT NULL) STRICT;"
+
+        "CREATE TABLE article("
+        " id TEXT PRIMARY KEY, title TEXT NOT NULL, body TEXT NOT NULL, url TEXT, locale TEXT, aliases TEXT,"
+        " tags TEXT, updated_at INTEGER NOT NULL) STRICT;"
+
+        "CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) STRICT, WITHOUT ROWID;",
+};
+
+enum { VERSION = sizeof steps / sizeof *steps };
+
+static enum err take_step(sqlite3 *db, int64_t version, struct err_note *note)
+{
+        enum err err = sqlite_db_exec(db, "BEGIN IMMEDIATE", note);
+        if (!err)
+                err = sqlite_db_exec(db, steps[version], note);
+        char sql[96];
+        snprintf(sql, sizeof sql, "PRAGMA user_version=%lld; PRAGMA application_id=%d; COMMIT", (long long)version + 1,
+                 STORE_SQLITE_APPLICATION_ID);
+        if (!err)
+                err = sqlite_db_exec(db, sql, note);
+        if (err)
+                sqlite_db_rollback(db);
+        return err;
+}
+
+/* A file of another program, or of a later version of this one, is left as it is. */
+static enum err check_identity(sqlite3 *db, const char *path, int64_t version, struct err_note *note)
+{
+        int64_t application = 0, tables = 0;
+        enum err err = sqlite_db_number(db, "PRAGMA application_id", &application, note);
+        if (!err)
+                err = sqlite_db_number(db, "SELECT count(*) FROM sqlite_schema", &tables, note);
+        if (err)
+                return err;
+        bool is_new = application == 0 && version == 0 && tables == 0;
+        if (!is_new && application != STORE_SQLITE_APPLICATION_ID)
+                return err_set(note, ERR_UNSUPPORTED, "%s is a database of another program", path);
+        if (version > VERSION)
+                return err_set(note, ERR_UNSUPPORTED, "%s has version %lld, this program knows up to %d: run the newer program",
+                               path, (long long)version, VERSION);
+        return ERR_OK;
+}
+
+enum err store_sqlite_migrate(sqlite3 *db, const char *path, struct err_note *note)
+{
+        int64_t version = 0;
+        enum err err = sqlite_db_number(db, "PRAGMA user_version", &version, note);
+        if (!err)
+                err = check_identity(db, path, version, note);
+        for (; !err && version < VERSION; version++)
+                err = take_step(db, version, note);
+        return err;
+}

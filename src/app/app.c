@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/app.h"
+
+#include "app/parts.h"
+#include "base/log.h"
+#include "base/metric.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOG_FLUSH_MS = 2000, DRAIN_POLL_MS = 10, FAST_STOP_MS = 1000 };
+
+static int64_t clock_ms(clockid_t id)
+{
+        struct timespec now;
+        clock_gettime(id, &now);
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void sleep_ms(int64_t ms)
+{
+        struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+        nanosleep(&pause, NULL);
+}
+
+/* Every thread blocks them; the main thread waits for them. */
+static sigset_t block_signals(void)
+{
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGHUP);
+        sigaddset(&set, SIGUSR1);
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
+        signal(SIGPIPE, SIG_IGN);
+        return set;
+}
+
+/* As many descriptors as the kernel lets us have. */
+static void raise_descriptor_limit(void)
+{
+        struct rlimit limit;
+        if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static enum err check_exposure(const struct parts *parts, struct err_note *note)
+{
+        bool is_loopback;
+        const struct settings *settings = parts->settings;
+        enum err err = server_is_loopback(str_from(settings->listen), &is_loopback, note);
+        if (err || is_loopback)
+                return err;
+        struct keyring *keyring = keyring_pin(parts->keyrings);
+        bool has_keys = keyring_count(keyring) > 0;
+        keyring_unpin(keyring);
+        if (has_keys)
+                return ERR_OK;
+        if (!settings->insecure_listen)
+                return err_set(note, ERR_FORBIDDEN,
+                               "%s can be reached from elsewhere, and no API key is configured: add one with "
+                               "`triaged key add`, listen on 127.0.0.1, or say --insecure-listen",
+                               settings->listen);
+        LOG(INSECURE, log_word("reason", "listening beyond loopback without an API key"));
+        return ERR_OK;
+}
+
+static enum err check_mode(const struct settings *settings, struct err_note *note)
+{
+        if (settings->mode == MODE_LOCAL)
+                return ERR_OK;
+        return err_set(note, ERR_UNSUPPORTED, "mode: %s needs the LLM client, which this version does not have yet; use "
+                       "mode: local", mode_name(settings->mode));
+}
+
+static size_t worker_count(const struct settings *settings)
+{
+        long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+        size_t count = settings->workers ? settings->workers : (size_t)(cpus > 0 ? cpus : 1);
+        return count < APP_MAX_WORKERS ? count : APP_MAX_WORKERS;
+}
+
+/* The address again with the port that the kernel chose. */
+static struct str with_port(const char *listen, int port, char *text, size_t size)
+{
+        const char *colon = strrchr(listen, ':');
+        int len = snprintf(text, size, "%.*s:%d", (int)(colon - listen), listen, port);
+        return (struct str){text, (size_t)len};
+}
+
+static enum err open_workers(struct parts *parts, struct str *ret_address, char *text, size_t size, struct err_note *note)
+{
+        size_t count = worker_count(parts->settings);
+        struct worker_config config = {
+                .settings = parts->settings,
+                .db = parts->db,
+                .snapshots = parts->snapshots,
+                .keyrings = parts->keyrings,
+                .readiness = &parts->readiness,
+                .admission = &parts->admission,
+                .rate_limit = parts->rate_limit,
+                .claims = parts->claims,
+                .digest_key = {(const char *)parts->digest_key.bytes, sizeof parts->digest_key.bytes},
+                .started_wall_ms = parts->started_wall_ms,
+                .max_connections = (parts->settings->http_max_connections + count - 1) / count,
+        };
+        *ret_address = str_from(parts->settings->listen);
+        for (size_t i = 0; i < count; i++) {
+                int fd;
+                enum err err = server_listen_tcp(*ret_address, &fd, note);
+                if (err)
+                        return err;
+                if (i == 0)
+                        *ret_address = with_port(parts->settings->listen, server_port(fd), text, size);
+                parts->workers[parts->worker_count++] = worker_new(&config, fd);
+        }
+        return ERR_OK;
+}
+
+static void log_started(const struct parts *parts, struct str address)
+{
+        const struct snapshot *snapshot = snapshot_pin(parts->snapshots);
+        LOG(STARTED, log_word("version", APP_VERSION), log_safe("listen", (struct safe_text){address}),
+            log_i64("workers", (int64_t)parts->worker_count), log_word("mode", mode_name(parts->settings->mode)),
+            log_safe("policy_version", (struct safe_text){policy_facts(snapshot->policy)->version}),
+            log_safe("model_version", (struct safe_text){model_version(snapshot->model)}),
+            log_i64("articles", (int64_t)kb_index_count(snapshot->knowledge)),
+            log_i64("start_ms", clock_ms(CLOCK_MONOTONIC) - parts->started_us / 1000));
+        snapshot_unpin(snapshot);
+}
+
+static enum err start(struct parts *parts, struct err_note *note)
+{
+        char text[512];
+        struct str address;
+        enum err err = check_mode(parts->settings, note);
+        if (!err)
+                err = parts_open(parts, note);
+        if (!err)
+                err = check_exposure(parts, note);
+        if (!err)
+                err = open_workers(parts, &address, text, sizeof text, note);
+        if (!err)
+                err = control_start(parts, note);
+        if (err)
+                return err;
+        for (size_t i = 0; i < parts->worker_count; i++)
+                worker_start(parts->workers[i]);
+        log_started(parts, address);
+        return ERR_OK;
+}
+
+static void reload(struct parts *parts)
+{
+        struct err_note note = {.text = ""};
+        if (parts_load_policy(parts, &note) != ERR_OK)
+                LOG(POLICY_REFUSED, log_note("reason", &note));
+}
+
+/* Waits for what ends the server; reloads meanwhile. */
+static int serve(struct parts *parts, const sigset_t *signals)
+{
+        for (;;) {
+                int number = sigwaitinfo(signals, NULL);
+                if (number == SIGHUP)
+                        reload(parts);
+                else if (number > 0)
+                        return number;
+        }
+}
+
+static void drain(struct parts *parts, int64_t grace_ms)
+{
+        int64_t end_ms = clock_ms(CLOCK_MONOTONIC) + grace_ms;
+        for (size_t i = 0; i < parts->worker_count; i++)
+                worker_drain(parts->workers[i]);
+        while (clock_ms(CLOCK_MONOTONIC) < end_ms && metric_value(METRIC_CONNECTIONS, 0) > 0)
+                sleep_ms(DRAIN_POLL_MS);
+}
+
+static void stop(struct parts *parts, int signal_number)
+{
+        const struct settings *settings = parts->settings;
+        bool is_lost = atomic_load(&parts->is_store_fatal);
+        readiness_drain(&parts->readiness);
+        LOG(STOPPING, log_i64("signal", signal_number), log_i64("in_flight", admission_in_flight(&parts->admission)),
+            log_i64("grace_ms", settings->shutdown_grace_ms));
+        if (!is_lost)
+                sleep_ms(settings->shutdown_lame_duck_ms);
+        admission_drain(&parts->admission);
+        drain(parts, is_lost ? FAST_STOP_MS : settings->shutdown_grace_ms);
+}
+
+static void close_sockets(struct parts *parts)
+{
+        for (size_t i = 0; i < parts->worker_count; i++)
+                worker_stop(parts->workers[i]);
+        control_stop(parts);
+        for (size_t i = 0; i < parts->worker_count; i++)
+                worker_free(parts->workers[i]);
+}
+
+int app_run(const struct settings *settings)
+{
+        struct parts *parts = calloc(1, sizeof *parts);
+        struct err_note note = {.text = ""};
+        if (!parts)
+                return 1;
+        /* One heap for all threads: memory that one has freed serves the others. */
+        mallopt(M_ARENA_MAX, 1);
+        parts->settings = settings;
+        parts->started_wall_ms = clock_ms(CLOCK_REALTIME);
+        parts->started_us = clock_ms(CLOCK_MONOTONIC) * 1000;
+        parts->main_thread = pthread_self();
+        sigset_t signals = block_signals();
+        raise_descriptor_limit();
+        enum err err = log_json_start(STDOUT_FILENO, settings->log_level, &parts->log, &note);
+        if (!err)
+                err = start(parts, &note);
+        int status = 1;
+        if (err) {
+                fprintf(stderr, "triaged: cannot start: %s\n", note.text);
+        } else {
+                stop(parts, serve(parts, &signals));
+                status = atomic_load(&parts->is_store_fatal);
+        }
+        close_sockets(parts);
+        parts_close(parts);
+        if (!err)
+                LOG(STOPPED, log_i64("in_flight", admission_in_flight(&parts->admission)));
+        log_json_close(parts->log, LOG_FLUSH_MS);
+        free(parts);
+        return status;
+}

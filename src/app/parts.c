@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/parts.h"
+
+#include "adapt/knowledge.h"
+#include "app/process_sample.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "text/faq.h"
+
+#include <signal.h>
+
+enum { KEYS_ARENA_BYTES = 64 << 20 };
+
+static enum metric_label_STORE_ERROR store_error_label(enum err err)
+{
+        switch ((int)err) {
+        case ERR_IO:
+                return METRIC_STORE_ERROR_IO;
+        case ERR_NO_SPACE:
+                return METRIC_STORE_ERROR_NO_SPACE;
+        case ERR_BUSY:
+                return METRIC_STORE_ERROR_BUSY;
+        case ERR_CORRUPT:
+                return METRIC_STORE_ERROR_CORRUPT;
+        default:
+                return METRIC_STORE_ERROR_OTHER;
+        }
+}
+
+/* On the writer's thread. */
+static void on_health(void *arg, const struct store_sqlite_health *health)
+{
+        struct parts *parts = arg;
+        if (health->is_ready) {
+                readiness_set(&parts->readiness, PART_STORE, PART_OK, ERR_OK);
+                LOG(STORE_RECOVERED);
+                return;
+        }
+        readiness_set(&parts->readiness, PART_STORE, PART_FAILED, health->err);
+        LOG(STORE_FAILED, log_word("error", err_name(health->err)), log_note("reason", &health->note),
+            log_bool("is_fatal", health->is_fatal));
+        if (health->is_fatal && !atomic_exchange(&parts->is_store_fatal, true))
+                pthread_kill(parts->main_thread, SIGUSR1);
+}
+
+static void on_commit(void *arg, size_t batch, int64_t duration_us)
+{
+        (void)arg;
+        METRIC_OBSERVE(STORE_BATCH_SIZE, 0, (double)batch);
+        METRIC_OBSERVE(STORE_COMMIT_DURATION, 0, (double)duration_us / 1e6);
+}
+
+static void on_error(void *arg, enum err err, size_t records)
+{
+        (void)arg;
+        METRIC_ADD(STORE_ERRORS, store_error_label(err), 1);
+        METRIC_ADD(SHED, METRIC_SHED_STORE, (int64_t)records);
+}
+
+static enum err open_store(struct parts *parts, struct err_note *note)
+{
+        const struct settings *settings = parts->settings;
+        const struct store_sqlite_config config = {
+                .directory = data_dir_path(parts->directory),
+                .queue_max = settings->store_queue_max,
+                .min_free_bytes = (int64_t)settings->store_min_free_bytes,
+                .arg = parts,
+                .on_health = on_health,
+                .on_commit = on_commit,
+                .on_error = on_error,
+        };
+        enum err err = store_sqlite_open(&config, &parts->db, note);
+        if (err)
+                return err;
+        admin_store_init(&parts->admin, parts->db);
+        readiness_set(&parts->readiness, PART_STORE, PART_OK, ERR_OK);
+        return ERR_OK;
+}
+
+static const char *policy_directory(const struct parts *parts)
+{
+        const char *directory = parts->settings->policy_dir;
+        return *directory ? directory : NULL;
+}
+
+enum err parts_load_policy(struct parts *parts, struct err_note *note)
+{
+        struct policy *policy;
+        enum err err = policy_load(policy_directory(parts), &policy, note);
+        if (err)
+                return err;
+        LOG(POLICY_LOADED, log_safe("policy_version", (struct safe_text){policy_facts(policy)->version}));
+        snapshot_replace_policy(parts->snapshots, policy);
+        return ERR_OK;
+}
+
+enum err parts_load_knowledge(struct parts *parts, struct err_note *note)
+{
+        struct kb_index *index;
+        enum err err = knowledge_load(parts->db, &index, note);
+        if (err)
+                return err;
+        LOG(KNOWLEDGE_LOADED, log_i64("articles", (int64_t)kb_index_count(index)));
+        snapshot_replace_knowledge(parts->snapshots, index);
+        return ERR_OK;
+}
+
+static bool read_key(const struct store_key *stored, struct api_key *key)
+{
+        *key = (struct api_key){.id = stored->id, .hash = stored->hash};
+        key->has_rate = stored->rate_per_minute >= 0;
+        if (key->has_rate)
+                key->rate = (struct rate_limit_rule){(uint32_t)stored->rate_per_minute, (uint32_t)stored->rate_burst};
+        return stored->revoked_at_ms == 0 && ident_from(stored->name, &key->name) &&
+               scopes_from(stored->scopes, &key->scopes);
+}
+
+/* The keys in force, in the arena. */
+static enum err read_keys(struct parts *parts, struct arena *arena, struct keyring **ret_keyring, struct err_note *note)
+{
+        struct store_key *stored;
+        size_t stored_count, count = 0;
+        enum err err = store_sqlite_list_keys(parts->db, arena, &stored, &stored_count, note);
+        if (err)
+                return err;
+        struct api_key *keys = arena_alloc(arena, (stored_count + 1) * sizeof *keys);
+        if (!keys || stored_count > KEYRING_MAX_KEYS)
+                return err_set(note, ERR_TOO_LARGE, "more than %d API keys", KEYRING_MAX_KEYS);
+        for (size_t i = 0; i < stored_count; i++)
+                count += read_key(&stored[i], &keys[count]);
+        *ret_keyring = keyring_new(keys, count);
+        return ERR_OK;
+}
+
+enum err parts_load_keys(struct parts *parts, struct err_note *note)
+{
+        struct arena arena;
+        struct keyring *keyring;
+        arena_init(&arena, KEYS_ARENA_BYTES);
+        enum err err = read_keys(parts, &arena, &keyring, note);
+        arena_deinit(&arena);
+        if (err)
+                return err;
+        LOG(KEYS_LOADED, log_i64("keys", (int64_t)keyring_count(keyring)));
+        if (parts->keyrings)
+                keyring_replace(parts->keyrings, keyring);
+        else
+                parts->keyrings = keyring_holder_new(keyring);
+        return ERR_OK;
+}
+
+static enum err seed_knowledge(struct parts *parts, struct err_note *note)
+{
+        size_t count;
+        if (!parts->settings->kb_seed_starter)
+                return ERR_OK;
+        enum err err = store_sqlite_count_articles(parts->db, &count, note);
+        if (err || count > 0)
+                return err;
+        return knowledge_seed(parts->db, faq_embedded(), parts->started_wall_ms, note);
+}
+
+static enum err open_snapshots(struct parts *parts, struct err_note *note)
+{
+        struct policy *policy;
+        struct kb_index *index;
+        enum err err = model_open(model_embedded(), &parts->model, note);
+        if (err)
+                return err_prefix(note, err, "the built-in model: ");
+        readiness_set(&parts->readiness, PART_MODEL, PART_OK, ERR_OK);
+        err = seed_knowledge(parts, note);
+        if (err)
+                return err;
+        err = policy_load(policy_directory(parts), &policy, note);
+        if (err)
+                return err;
+        err = knowledge_load(parts->db, &index, note);
+        if (err) {
+                policy_unref(policy);
+                return err;
+        }
+        readiness_set(&parts->readiness, PART_POLICY, PART_OK, ERR_OK);
+        parts->snapshots = snapshot_holder_new(policy, parts->model, index);
+        return ERR_OK;
+}
+
+enum err parts_open(struct parts *parts, struct err_note *note)
+{
+        const struct settings *settings = parts->settings;
+        readiness_init(&parts->readiness);
+        readiness_set(&parts->readiness, PART_LLM, PART_DISABLED, ERR_OK);
+        admission_init(&parts->admission, settings->admission_max_in_flight, settings->admission_safety_reserve);
+        parts->rate_limit = rate_limit_new(settings->rate_limit_max_clients);
+        parts->claims = claims_new(settings->idempotency_max_claims);
+        enum err err = data_dir_open(settings->data_dir, &parts->directory, note);
+        if (!err)
+                err = data_dir_digest_key(parts->directory, &parts->digest_key, note);
+        if (!err)
+                err = open_store(parts, note);
+        if (!err)
+                err = open_snapshots(parts, note);
+        if (!err)
+                err = parts_load_keys(parts, note);
+        if (!err)
+                process_sample_start(&parts->readiness, parts->started_wall_ms);
+        return err;
+}
+
+void parts_close(struct parts *parts)
+{
+        metric_set_sampler(NULL, NULL);
+        snapshot_holder_free(parts->snapshots);
+        keyring_holder_free(parts->keyrings);
+        model_free(parts->model);
+        store_sqlite_close(parts->db);
+        data_dir_close(parts->directory);
+        rate_limit_free(parts->rate_limit);
+        claims_free(parts->claims);
+}

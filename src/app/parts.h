@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that the server is made of, in the order in which it is opened. Used by src/app/ only. */
+#ifndef APP_PARTS_H
+#define APP_PARTS_H
+
+#include "adapt/admin_store.h"
+#include "adapt/data_dir.h"
+#include "adapt/store_sqlite.h"
+#include "api/api.h"
+#include "api/control.h"
+#include "app/log_json.h"
+#include "app/worker.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { APP_MAX_WORKERS = 256 };
+
+struct parts {
+        const struct settings *settings;
+        int64_t started_wall_ms;
+        int64_t started_us;
+        struct log_json *log;
+        struct data_dir *directory;
+        struct digest digest_key;
+        struct store_sqlite *db;
+        struct model *model;
+        struct snapshot_holder *snapshots;
+        struct keyring_holder *keyrings;
+        struct rate_limit *rate_limit;
+        struct claims *claims;
+        struct admission admission;
+        struct readiness readiness;
+        atomic_bool is_store_fatal;
+        pthread_t main_thread; /* woken by SIGUSR1 when the store is lost */
+        struct worker *workers[APP_MAX_WORKERS];
+        size_t worker_count;
+        /* The control socket. */
+        struct admin_store admin;
+        struct loop *control_loop;
+        struct control *control;
+        struct server *control_server;
+        pthread_t control_thread;
+        struct task control_close;
+};
+
+/* Opens everything but the sockets. On failure, parts_close() still has to be called. */
+enum err parts_open(struct parts *parts, struct err_note *note) MUST_USE;
+
+/* Everything that parts_open() got to, backwards. The sockets are closed by then. */
+void parts_close(struct parts *parts);
+
+/* Reads policy, keys or knowledge base anew; on failure what was there stays. */
+enum err parts_load_policy(struct parts *parts, struct err_note *note) MUST_USE;
+enum err parts_load_keys(struct parts *parts, struct err_note *note) MUST_USE;
+enum err parts_load_knowledge(struct parts *parts, struct err_note *note) MUST_USE;
+
+/* The control socket and its thread. */
+enum err control_start(struct parts *parts, struct err_note *note) MUST_USE;
+void control_stop(struct parts *parts);
+
+#endif

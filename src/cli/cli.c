@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int cli_complain(int status, const char *format, ...)
+{
+        va_list args;
+        fputs("triaged: ", stderr);
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+        fputc('\n', stderr);
+        return status;
+}
+
+static void remove_items(struct settings_args *args, size_t at, size_t count)
+{
+        memmove(args->items + at, args->items + at + count, (args->count - at - count) * sizeof *args->items);
+        args->count -= count;
+}
+
+static bool is_flag(const char *item, const char *name, size_t *ret_len)
+{
+        size_t len = strlen(name);
+        if (strncmp(item, "--", 2) != 0 || strncmp(item + 2, name, len) != 0)
+                return false;
+        *ret_len = 2 + len;
+        return item[2 + len] == '\0' || item[2 + len] == '=';
+}
+
+const char *cli_take_value(struct settings_args *operands, const char *name)
+{
+        for (size_t i = 0; i < operands->count; i++) {
+                size_t len;
+                const char *item = operands->items[i];
+                if (!is_flag(item, name, &len))
+                        continue;
+                if (item[len] == '=') {
+                        remove_items(operands, i, 1);
+                        return item + len + 1;
+                }
+                if (i + 1 == operands->count)
+                        return NULL;
+                const char *value = operands->items[i + 1];
+                remove_items(operands, i, 2);
+                return value;
+        }
+        return NULL;
+}
+
+bool cli_take_flag(struct settings_args *operands, const char *name)
+{
+        for (size_t i = 0; i < operands->count; i++) {
+                size_t len;
+                if (!is_flag(operands->items[i], name, &len) || operands->items[i][len])
+                        continue;
+                remove_items(operands, i, 1);
+                return true;
+        }
+        return false;
+}
+
+bool cli_all_taken(const struct settings_args *operands, size_t expected, const char *what)
+{
+        if (operands->count == expected)
+                return true;
+        if (operands->count > expected)
+                cli_complain(CLI_USAGE, "unexpected argument `%s`; see --help", operands->items[expected]);
+        else
+                cli_complain(CLI_USAGE, "%s is missing; see --help", what);
+        return false;
+}
+
+static enum err read_stream(FILE *file, const char *path, struct buf *buf, struct err_note *note)
+{
+        char block[65536];
+        size_t got;
+        while ((got = fread(block, 1, sizeof block, file)) > 0)
+                buf_append(buf, block, got);
+        if (ferror(file))
+                return err_set(note, ERR_IO, "%s: %s", path, strerror(errno));
+        if (buf->is_over)
+                return err_set(note, ERR_TOO_LARGE, "%s: larger than %zu bytes", path, buf->max_bytes);
+        return ERR_OK;
+}
+
+enum err cli_read_file(const char *path, size_t max_bytes, struct buf *buf, struct err_note *note)
+{
+        bool is_stdin = strcmp(path, "-") == 0;
+        FILE *file = is_stdin ? stdin : fopen(path, "re");
+        if (!file)
+                return err_set(note, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path, strerror(errno));
+        buf_init(buf, max_bytes);
+        enum err err = read_stream(file, is_stdin ? "standard input" : path, buf, note);
+        if (!is_stdin)
+                fclose(file);
+        if (err)
+                buf_deinit(buf);
+        return err;
+}

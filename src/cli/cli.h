@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line: one file a subcommand, all of them in one table (app/main.c).
+ *
+ * Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 used wrongly.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "policy/settings.h"
+#include "port/admin.h"
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* What the commands cannot know themselves. */
+struct cli {
+        const char *version;
+        char *const *environment;
+        int (*serve)(const struct settings *settings);
+};
+
+/* `args` are the words behind the subcommand's name; `help` its text. */
+struct cli_command {
+        const char *name;
+        const char *summary;
+        const char *help;
+        const char *const *own_flags; /* see policy/settings.h; NULL: none */
+        int (*run)(const struct cli *cli, const struct settings *settings, struct settings_args *operands);
+};
+
+extern const struct cli_command cli_serve, cli_classify, cli_config, cli_key, cli_kb, cli_version;
+
+/* "triaged: " and the message on stderr; returns `status`. */
+int cli_complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Takes `--name VALUE` out of the operands; NULL when it is not there. */
+const char *cli_take_value(struct settings_args *operands, const char *name);
+
+/* Takes `--name` out of the operands. */
+bool cli_take_flag(struct settings_args *operands, const char *name);
+
+/* Complains about an operand that is left and returns false. */
+bool cli_all_taken(const struct settings_args *operands, size_t expected, const char *what);
+
+/* The data directory's administration: the server that owns it, or the store opened here. */
+struct cli_admin;
+enum err cli_admin_open(const struct settings *settings, struct cli_admin **ret_admin, struct err_note *note) MUST_USE;
+void cli_admin_close(struct cli_admin *admin);
+struct admin *cli_admin(struct cli_admin *admin);
+
+/* A whole file or, for "-", stdin. ERR_TOO_LARGE over `max_bytes`. */
+enum err cli_read_file(const char *path, size_t max_bytes, struct buf *buf, struct err_note *note) MUST_USE;
+
+#endif

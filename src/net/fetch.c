@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/fetch.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+
+static size_t append(char *data, size_t size, size_t count, void *arg)
+{
+        struct buf *answer = arg;
+        buf_append(answer, data, size * count);
+        return answer->is_over ? 0 : size * count;
+}
+
+static enum err err_of(CURLcode code)
+{
+        switch ((int)code) {
+        case CURLE_OK:
+                return ERR_OK;
+        case CURLE_COULDNT_CONNECT:
+                return ERR_UNAVAILABLE;
+        case CURLE_OPERATION_TIMEDOUT:
+                return ERR_DEADLINE;
+        case CURLE_WRITE_ERROR:
+                return ERR_TOO_LARGE;
+        default:
+                return ERR_IO;
+        }
+}
+
+static CURLcode perform(CURL *curl, const struct fetch_request *request, struct curl_slist *headers, struct buf *answer)
+{
+        char url[512];
+        snprintf(url, sizeof url, "http://localhost%s", request->path);
+        curl_easy_setopt(curl, CURLOPT_URL, url);
+        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.ptr);
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->timeout_ms);
+        curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+        curl_easy_setopt(curl, CURLOPT_PROXY, "");
+        return curl_easy_perform(curl);
+}
+
+enum err fetch_post(const struct fetch_request *request, struct buf *answer, int *ret_status, struct err_note *note)
+{
+        long status = 0;
+        CURL *curl = curl_easy_init();
+        if (!curl)
+                return err_set(note, ERR_INTERNAL, "libcurl cannot be started");
+        struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+        /* Large bodies go out at once instead of after a round trip. */
+        headers = curl_slist_append(headers, "Expect:");
+        CURLcode code = perform(curl, request, headers, answer);
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+        curl_slist_free_all(headers);
+        curl_easy_cleanup(curl);
+        if (code != CURLE_OK)
+                return err_set(note, err_of(code), "%s", curl_easy_strerror(code));
+        *ret_status = (int)status;
+        return ERR_OK;
+}

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit/adapt/store_fixture.h"
+
+#include <pthread.h>
+
+static void on_found(struct store_message_query *query)
+{
+        (void)query;
+        one_is_done();
+}
+
+static enum err find(struct record_id id, struct store_viewer viewer, struct safe_text *ret_answer)
+{
+        struct store_message_query query = {.id = id, .viewer = viewer, .arena = &fixture.arena, .done = on_found};
+        fixture.store->ops->find_message(fixture.store, &query);
+        wait_for(1);
+        *ret_answer = query.answer;
+        return query.result;
+}
+
+static void a_committed_message_is_found_by_its_id(void **state)
+{
+        (void)state;
+        struct sample *sample = sample_init(0);
+        struct safe_text answer;
+        assert_ok(commit_one(sample));
+        assert_ok(find(sample->record.id, (struct store_viewer){.sees_all = true}, &answer));
+        assert_true(str_equal(answer.safe, sample->record.answer.safe));
+        fixture_close();
+        fixture_open();
+        assert_ok(find(sample->record.id, (struct store_viewer){.sees_all = true}, &answer));
+        assert_true(fixture.store->ops->reserve(fixture.store).row > sample->record.id.row);
+}
+
+static void a_look_up_without_the_check_or_by_another_key_finds_nothing(void **state)
+{
+        (void)state;
+        struct sample *sample = sample_init(0);
+        sample->record.key_id = 7;
+        assert_ok(commit_one(sample));
+        struct record_id good = sample->record.id, wrong = good, unknown = good;
+        wrong.check ^= 1;
+        unknown.row += 1000;
+        const struct {
+                struct record_id id;
+                struct store_viewer viewer;
+                enum err expected;
+        } cases[] = {
+                {good, {.key_id = 7}, ERR_OK},
+                {good, {.key_id = 8}, ERR_NOT_FOUND},
+                {good, {.key_id = 8, .sees_all = true}, ERR_OK},
+                {wrong, {.key_id = 7}, ERR_NOT_FOUND},
+                {unknown, {.sees_all = true}, ERR_NOT_FOUND},
+        };
+        struct safe_text answer;
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+                assert_int_equal(find(cases[i].id, cases[i].viewer, &answer), cases[i].expected);
+}
+
+static void one_commit_leaves_all_rows_of_a_message(void **state)
+{
+        (void)state;
+        struct sample *sample = sample_of_safety(0, SEVERITY_URGENT, 5000);
+        sample->outcome.ticket = (struct outcome_ticket){.is_open = true, .queue = STR("agents"), .priority = PRIORITY_HIGH};
+        sample->outcome.needs_outbox = true;
+        sample->outcome.next_step = (struct next_step){
+                .action = STR("urgent_escalation"),
+                .external_system = STR("pager"),
+                .parameters = {{"order_id", SAFE_LITERAL("ORD-\"1\"")}},
+                .parameter_count = 1,
+        };
+        sample->record.customer_id = SAFE_LITERAL("c-1");
+        sample->record.text_points = 19;
+        assert_ok(commit_one(sample));
+        static const char *const checks[] = {
+                "SELECT count(*) FROM message WHERE id=1 AND channel='chat' AND category='safety_compliance'"
+                " AND secondary_intent IS NULL AND customer_id='c-1'",
+                "SELECT count(*) FROM ticket WHERE id=1 AND status='open' AND priority='high' AND queue='agents'",
+                "SELECT count(*) FROM compliance WHERE id=1 AND severity='urgent' AND status='pending_review' AND"
+                " due_at=5000 AND channel='chat' AND text_points=19 AND length(text_digest)=32",
+                "SELECT count(*) FROM review WHERE message_row=1 AND due_at=5000 AND reason='safety'",
+                "SELECT count(*) FROM outbox WHERE message_row=1 AND external_system='pager' AND state='pending'"
+                " AND json_extract(payload, '$.parameters.order_id') = 'ORD-\"1\"'",
+        };
+        for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+                if (number(checks[i]) != 1)
+                        fail_msg("%s", checks[i]);
+}
+
+/* ---- Idempotency ---- */
+
+static void on_replayed(struct store_replay *replay)
+{
+        (void)replay;
+        one_is_done();
+}
+
+static enum err replay(const struct idempotency *idempotency, int64_t now_ms, struct store_replay *ret_replay)
+{
+        *ret_replay = (struct store_replay){
+                .idempotency = idempotency, .now_ms = now_ms, .arena = &fixture.arena, .done = on_replayed};
+        fixture.store->ops->replay(fixture.store, ret_replay);
+        wait_for(1);
+        return ret_replay->result;
+}
+
+static struct sample *sample_with_key(size_t i, const char *key, int64_t expires_at_ms)
+{
+        struct sample *sample = sample_init(i);
+        sample->idempotency = (struct idempotency){
+                .key = digest_sha256(str_from(key)), .fingerprint = digest_sha256(STR("body")), .expires_at_ms = expires_at_ms};
+        sample->record.idempotency = &sample->idempotency;
+        return sample;
+}
+
+static const int64_t far_ms = INT64_C(4000000000000); /* the year 2096 */
+
+static void a_stored_answer_is_replayed_under_its_key(void **state)
+{
+        (void)state;
+        struct sample *sample = sample_with_key(0, "a", far_ms);
+        struct store_replay found;
+        assert_int_equal(replay(&sample->idempotency, 1, &found), ERR_NOT_FOUND);
+        sample->record.status = 201;
+        assert_ok(commit_one(sample));
+        assert_ok(replay(&sample->idempotency, 1, &found));
+        assert_true(str_equal(found.answer.safe, sample->record.answer.safe));
+        assert_int_equal(found.status, 201);
+        assert_true(found.id.row == sample->record.id.row && found.id.check == sample->record.id.check);
+        assert_int_equal(replay(&sample->idempotency, far_ms, &found), ERR_NOT_FOUND);
+        sample->idempotency.fingerprint.bytes[31] ^= 1;
+        assert_int_equal(replay(&sample->idempotency, 1, &found), ERR_MISMATCH);
+}
+
+static void a_live_key_is_not_overwritten_and_an_expired_one_is(void **state)
+{
+        (void)state;
+        assert_ok(commit_one(sample_with_key(0, "live", far_ms)));
+        assert_int_equal(commit_one(sample_with_key(0, "live", far_ms)), ERR_EXISTS);
+        assert_int_equal(number("SELECT count(*) FROM message"), 1);
+        fixture.samples[0] = (struct sample){.commit.result = ERR_OK};
+        assert_ok(commit_one(sample_with_key(0, "old", 2000)));
+        struct sample *newer = sample_with_key(1, "old", far_ms);
+        assert_ok(commit_one(newer));
+        struct store_replay found;
+        assert_ok(replay(&newer->idempotency, 1, &found));
+        assert_true(found.id.row == newer->record.id.row);
+}
+
+static void expired_keys_are_swept_and_live_ones_stay(void **state)
+{
+        (void)state;
+        char key[16];
+        for (size_t i = 0; i < 400; i++) {
+                snprintf(key, sizeof key, "%zu", i);
+                start_commit(sample_with_key(i, key, i % 4 ? 2000 : far_ms));
+        }
+        wait_for(400);
+        assert_int_equal(number("SELECT count(*) FROM idempotency"), 400);
+        fixture_close();
+        fixture_open(); /* the sweep begins with the first turn of the writer */
+        for (int i = 0; i < 100 && number("SELECT count(*) FROM idempotency") != 100; i++)
+                usleep(20000);
+        assert_int_equal(number("SELECT count(*) FROM idempotency WHERE expires_at > 2000"), 100);
+        assert_int_equal(number("SELECT count(*) FROM idempotency"), 100);
+}
+
+/* ---- Reviews ---- */
+
+static void on_listed(struct store_reviews_query *query)
+{
+        (void)query;
+        one_is_done();
+}
+
+static void list(struct store_reviews_query *query)
+{
+        query->arena = &fixture.arena;
+        query->done = on_listed;
+        fixture.store->ops->list_reviews(fixture.store, query);
+        wait_for(1);
+}
+
+/* Rows 1.. of the table, in this order, committed in one go. */
+static const struct {
+        enum severity severity;
+        int64_t due_at_ms;
+        int64_t key_id;
+} reviews[] = {
+        {SEVERITY_STANDARD, 9000, 1}, {SEVERITY_URGENT, 1000, 1}, {SEVERITY_HIGH, 5000, 2},
+        {SEVERITY_URGENT, 5000, 1},   {SEVERITY_NONE, 7000, 2},
+};
+
+static void commit_reviews(void)
+{
+        for (size_t i = 0; i < sizeof reviews / sizeof *reviews; i++) {
+                struct sample *sample = sample_of_safety(i, reviews[i].severity, reviews[i].due_at_ms);
+                sample->record.key_id = reviews[i].key_id;
+                if (reviews[i].severity == SEVERITY_NONE)
+                        sample->outcome.verdict.category = CATEGORY_SERVICE_ACTION;
+                start_commit(sample);
+        }
+        wait_for(sizeof reviews / sizeof *reviews);
+}
+
+static void reviews_come_by_due_time_and_filter(void **state)
+{
+        (void)state;
+        commit_reviews();
+        const struct {
+                struct store_reviews_query query;
+                const char *rows;
+        } cases[] = {
+                {{.viewer.sees_all = true, .limit = 200}, "2 3 4 5 1 "},
+                {{.viewer.sees_all = true, .limit = 2}, "2 3 +"},
+                {{.viewer.sees_all = true, .limit = 2, .after_due_at_ms = 5000, .after_row = 3}, "4 5 +"},
+                {{.viewer.sees_all = true, .limit = 2, .after_due_at_ms = 7000, .after_row = 5}, "1 "},
+                {{.viewer.key_id = 1, .limit = 200}, "2 4 1 "},
+                {{.viewer.key_id = 3, .limit = 200}, ""},
+                {{.viewer.sees_all = true, .limit = 200, .min_severity = SEVERITY_HIGH}, "2 3 4 "},
+                {{.viewer.sees_all = true, .limit = 200, .min_severity = SEVERITY_URGENT}, "2 4 "},
+                {{.viewer.sees_all = true, .limit = 200, .has_category = true, .category = CATEGORY_SERVICE_ACTION}, "5 "},
+                {{.viewer.sees_all = true, .limit = 200, .due_before_ms = 5000}, "2 "},
+                {{.viewer.sees_all = true, .limit = 5}, "2 3 4 5 1 "},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct store_reviews_query query = cases[i].query;
+                char rows[64] = "";
+                size_t len = 0;
+                list(&query);
+                assert_ok(query.result);
+                for (size_t r = 0; r < query.count; r++)
+                        len += (size_t)snprintf(rows + len, sizeof rows - len, "%d ", (int)query.reviews[r].id.row);
+                if (query.has_more)
+                        snprintf(rows + len, sizeof rows - len, "+");
+                assert_string_equal(rows, cases[i].rows);
+        }
+}
+
+static void a_review_tells_what_was_stored(void **state)
+{
+        (void)state;
+        commit_reviews();
+        struct store_reviews_query query = {.viewer.sees_all = true, .limit = 1};
+        list(&query);
+        const struct review *review = &query.reviews[0];
+        assert_true(review->id.check == fixture.samples[1].record.id.check);
+        assert_int_equal(review->severity, SEVERITY_URGENT);
+        assert_int_equal(review->intent, INTENT_PRODUCT_SAFETY);
+        assert_int_equal(review->channel, CHANNEL_CHAT);
+        assert_int_equal(review->received_at_ms, 1000);
+        assert_str_equal(review->reason, "safety");
+        assert_str_equal(review->status, "pending_review");
+        assert_str_equal(review->text.safe, "what are your hours");
+        assert_str_equal(ident_str(&review->request_id), "req_1");
+}
+
+static void a_page_that_the_arena_cannot_hold_ends_early(void **state)
+{
+        (void)state;
+        static char long_text[20000];
+        memset(long_text, 'x', sizeof long_text);
+        for (size_t i = 0; i < 10; i++) {
+                struct sample *sample = sample_of_safety(i, SEVERITY_HIGH, 5000);
+                sample->record.text.safe = (struct str){long_text, sizeof long_text};
+                start_commit(sample);
+        }
+        wait_for(10);
+        arena_deinit(&fixture.arena);
+        arena_init(&fixture.arena, 110000);
+        struct store_reviews_query query = {.viewer.sees_all = true, .limit = 10};
+        list(&query);
+        assert_ok(query.result);
+        assert_true(query.has_more);
+        assert_in_range(query.count, 1, 9);
+        arena_deinit(&fixture.arena);
+        arena_init(&fixture.arena, 8000);
+        query = (struct store_reviews_query){.viewer.sees_all = true, .limit = 10};
+        list(&query);
+        assert_int_equal(query.result, ERR_TOO_LARGE);
+}
+
+/* ---- Batches ---- */
+
+enum { OTHER_COMMITS = 64 };
+
+struct other_loop {
+        struct loop *loop;
+        struct store *store;
+        pthread_t owner;
+        size_t waiting;
+        bool is_on_its_loop;
+};
+
+static struct other_loop other;
+
+static void on_other_committed(struct store_commit *commit)
+{
+        assert_ok(commit->result);
+        other.is_on_its_loop = other.is_on_its_loop && pthread_equal(pthread_self(), other.owner);
+        if (--other.waiting == 0)
+                loop_stop(other.loop);
+}
+
+static void *run_other(void *arg)
+{
+        (void)arg;
+        other.waiting = OTHER_COMMITS;
+        for (size_t i = 0; i < OTHER_COMMITS; i++)
+                other.store->ops->commit(other.store, &fixture.samples[256 + i].commit);
+        loop_run(other.loop);
+        return NULL;
+}
+
+static void commits_of_two_loops_share_transactions_and_come_back_to_their_loops(void **state)
+{
+        (void)state;
+        other = (struct other_loop){.loop = loop_new(), .is_on_its_loop = true};
+        other.store = store_sqlite_attach(fixture.db, other.loop);
+        for (size_t i = 0; i < OTHER_COMMITS; i++)
+                sample_init(256 + i)->commit.done = on_other_committed;
+        assert_int_equal(pthread_create(&other.owner, NULL, run_other, NULL), 0);
+        for (size_t i = 0; i < 256; i++)
+                start_commit(sample_init(i));
+        wait_for(256);
+        pthread_join(other.owner, NULL);
+        assert_int_equal(other.waiting, 0);
+        assert_true(other.is_on_its_loop);
+        store_sqlite_detach(other.store);
+        loop_free(other.loop);
+        assert_int_equal(number("SELECT count(*) FROM message"), 256 + OTHER_COMMITS);
+        assert_true(fixture.largest_batch > 1);
+        assert_true(fixture.batches < 256 + OTHER_COMMITS);
+}
+
+static void one_bad_row_does_not_fail_its_batch(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < 64; i++)
+                sample_init(i);
+        fixture.samples[40].record.id = fixture.samples[10].record.id;
+        fixture.samples[50].record.text.safe = (struct str){NULL, 0}; /* NOT NULL */
+        for (size_t i = 0; i < 64; i++)
+                start_commit(&fixture.samples[i]);
+        wait_for(64);
+        for (size_t i = 0; i < 64; i++)
+                assert_int_equal(fixture.samples[i].commit.result, i == 40 ? ERR_EXISTS : i == 50 ? ERR_INVALID : ERR_OK);
+        assert_int_equal(number("SELECT count(*) FROM message"), 62);
+        assert_int_equal(fixture.errors, 2);
+        struct store_sqlite_health health;
+        store_sqlite_health(fixture.db, &health);
+        assert_true(health.is_ready);
+}
+
+static void a_refused_record_leaves_no_row_behind(void **state)
+{
+        (void)state;
+        struct sample *sample = sample_of_safety(0, SEVERITY_HIGH, 5000);
+        sample->outcome.review.reason = NULL; /* NOT NULL, in the last of its rows */
+        assert_int_equal(commit_one(sample), ERR_INVALID);
+        assert_int_equal(number("SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM compliance)"), 0);
+}
+
+static void over_the_queue_a_commit_is_refused_but_never_before_it_returned(void **state)
+{
+        (void)state;
+        fixture_close();
+        fixture.config.queue_max = 4;
+        fixture_open();
+        for (size_t i = 0; i < 512; i++) {
+                start_commit(sample_init(i));
+                fixture.waiting = 1000; /* a done that came too early would be counted here */
+        }
+        assert_int_equal(fixture.waiting, 1000);
+        wait_for(512);
+        int64_t refused = 0;
+        for (size_t i = 0; i < 512; i++) {
+                enum err err = fixture.samples[i].commit.result;
+                assert_true(err == ERR_OK || err == ERR_OVERLOADED);
+                refused += err == ERR_OVERLOADED;
+        }
+        assert_true(refused > 0);
+        assert_int_equal(number("SELECT count(*) FROM message"), 512 - refused);
+        assert_int_equal(store_sqlite_queued(fixture.db), 0);
+}
+
+static void the_log_is_emptied_while_commits_go_on(void **state)
+{
+        (void)state;
+        fixture_close();
+        fixture.config.checkpoint_pages = 50;
+        fixture_open();
+        for (int round = 0; round < 30; round++) {
+                for (size_t i = 0; i < 256; i++)
+                        start_commit(sample_init(i));
+                wait_for(256);
+        }
+        char path[96];
+        struct stat st;
+        snprintf(path, sizeof path, "%s/triaged.db-wal", fixture.directory);
+        assert_int_equal(stat(path, &st), 0);
+        assert_true(st.st_size < 400 * 4096);
+        assert_int_equal(number("SELECT count(*) FROM message"), 30 * 256);
+}
+
+/* ---- Administration ---- */
+
+static void keys_are_added_listed_and_revoked(void **state)
+{
+        (void)state;
+        struct err_note note;
+        struct store_key key = {
+                .name = STR("shop"), .hash = digest_sha256(STR("secret")), .scopes = STR("classify review"),
+                .rate_per_minute = 120, .rate_burst = -1, .created_at_ms = 5};
+        int64_t id = 0;
+        assert_ok(store_sqlite_add_key(fixture.db, &key, &id, &note));
+        assert_int_equal(store_sqlite_add_key(fixture.db, &key, &id, &note), ERR_EXISTS);
+        assert_int_equal(store_sqlite_revoke_key(fixture.db, STR("nobody"), 9, &note), ERR_NOT_FOUND);
+        assert_ok(store_sqlite_revoke_key(fixture.db, STR("shop"), 9, &note));
+        assert_int_equal(store_sqlite_revoke_key(fixture.db, STR("shop"), 10, &note), ERR_NOT_FOUND);
+        struct store_key *keys;
+        size_t count;
+        assert_ok(store_sqlite_list_keys(fixture.db, &fixture.arena, &keys, &count, &note));
+        assert_int_equal(count, 1);
+        assert_int_equal(keys[0].id, id);
+        assert_str_equal(keys[0].name, "shop");
+        assert_str_equal(keys[0].scopes, "classify review");
+        assert_true(digest_equal(&keys[0].hash, &key.hash));
+        assert_int_equal(keys[0].rate_per_minute, 120);
+        assert_int_equal(keys[0].rate_burst, -1);
+        assert_int_equal(keys[0].revoked_at_ms, 9);
+}
+
+static void put(const struct store_article *articles, size_t count, size_t added, size_t updated, size_t unchanged)
+{
+        struct store_article_counts counts;
+        assert_ok(store_sqlite_put_articles(fixture.db, articles, count, &counts, NULL));
+        assert_int_equal(counts.added, added);
+        assert_int_equal(counts.updated, updated);
+        assert_int_equal(counts.unchanged, unchanged);
+}
+
+static void articles_are_put_once_and_only_changes_count(void **state)
+{
+        (void)state;
+        struct store_article articles[] = {
+                {.id = STR("b"), .title = STR("Hours"), .body = STR("Nine to five."), .tags = STR("[\"x\"]"), .updated_at_ms = 1},
+                {.id = STR("a"), .title = STR("Refunds"), .body = STR("Thirty days."), .url = STR("/r"), .updated_at_ms = 1},
+        };
+        put(articles, 2, 2, 0, 0);
+        articles[0].updated_at_ms = 2;
+        put(articles, 2, 0, 0, 2);
+        articles[0].tags = (struct str){NULL, 0};
+        articles[1].body = STR("Sixty days.");
+        put(articles, 2, 0, 2, 0);
+        struct store_article *loaded;
+        size_t count;
+        assert_ok(store_sqlite_load_articles(fixture.db, &fixture.arena, &loaded, &count, NULL));
+        assert_int_equal(count, 2);
+        assert_str_equal(loaded[0].id, "a");
+        assert_str_equal(loaded[0].body, "Sixty days.");
+        assert_str_equal(loaded[0].url, "/r");
+        assert_null(loaded[1].tags.ptr);
+        assert_int_equal(loaded[1].updated_at_ms, 2);
+        assert_ok(store_sqlite_delete_article(fixture.db, STR("a"), NULL));
+        assert_int_equal(store_sqlite_delete_article(fixture.db, STR("a"), NULL), ERR_NOT_FOUND);
+        assert_ok(store_sqlite_count_articles(fixture.db, &count, NULL));
+        assert_int_equal(count, 1);
+}
+
+static void a_bad_article_takes_back_the_whole_batch(void **state)
+{
+        (void)state;
+        const struct store_article articles[] = {
+                {.id = STR("a"), .title = STR("Refunds"), .body = STR("Thirty days.")},
+                {.id = STR("b"), .title = STR("Hours")}, /* no body */
+        };
+        struct store_article_counts counts;
+        struct err_note note;
+        size_t count = 99;
+        assert_int_equal(store_sqlite_put_articles(fixture.db, articles, 2, &counts, &note), ERR_INVALID);
+        assert_non_null(strstr(note.text, "article 2 of 2"));
+        assert_ok(store_sqlite_count_articles(fixture.db, &count, NULL));
+        assert_int_equal(count, 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                CASE(a_committed_message_is_found_by_its_id),
+                CASE(a_look_up_without_the_check_or_by_another_key_finds_nothing),
+                CASE(one_commit_leaves_all_rows_of_a_message),
+                CASE(a_stored_answer_is_replayed_under_its_key),
+                CASE(a_live_key_is_not_overwritten_and_an_expired_one_is),
+                CASE(expired_keys_are_swept_and_live_ones_stay),
+                CASE(reviews_come_by_due_time_and_filter),
+                CASE(a_review_tells_what_was_stored),
+                CASE(a_page_that_the_arena_cannot_hold_ends_early),
+                CASE(commits_of_two_loops_share_transactions_and_come_back_to_their_loops),
+                CASE(one_bad_row_does_not_fail_its_batch),
+                CASE(a_refused_record_leaves_no_row_behind),
+                CASE(over_the_queue_a_commit_is_refused_but_never_before_it_returned),
+                CASE(the_log_is_emptied_while_commits_go_on),
+                CASE(keys_are_added_listed_and_revoked),
+                CASE(articles_are_put_once_and_only_changes_count),
+                CASE(a_bad_article_takes_back_the_whole_batch),
+        };
+        return cmocka_run_group_tests_name("adapt/store_sqlite", tests, NULL, NULL);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit/test.h"
+
+#include "text/model.h"
+#include "text/train.h"
+#include "text/train_calibrate.h"
+
+/* A small world: group 0 and 1 are industries, each with something of every class. */
+static const struct train_line lines[] = {
+        {STR_INIT("what is your refund policy"), INTENT_FAQ, 0},
+        {STR_INIT("how long does shipping take"), INTENT_FAQ, 0},
+        {STR_INIT("do you deliver to norway"), INTENT_FAQ, 1},
+        {STR_INIT("how much does the plan cost"), INTENT_FAQ, 1},
+        {STR_INIT("refund me"), INTENT_REFUND, 0},
+        {STR_INIT("i want my money back"), INTENT_REFUND, 1},
+        {STR_INIT("cancel my order"), INTENT_CANCELLATION, 0},
+        {STR_INIT("please cancel the subscription"), INTENT_CANCELLATION, 1},
+        {STR_INIT("the kettle burned my hand"), INTENT_PRODUCT_SAFETY, 0},
+        {STR_INIT("the battery exploded and burned me"), INTENT_PRODUCT_SAFETY, 1},
+        {STR_INIT("my card was stolen"), INTENT_FRAUD, 0},
+        {STR_INIT("someone used my stolen card"), INTENT_FRAUD, 1},
+        {STR_INIT("tell me a joke"), INTENT_OTHER, 0},
+        {STR_INIT("tell me a story about cats"), INTENT_OTHER, 1},
+};
+
+enum { LINES = sizeof lines / sizeof *lines };
+
+static struct train_options options;
+static struct train_set *set;
+
+static int set_up(void **state)
+{
+        (void)state;
+        options = train_defaults();
+        set = train_set_new(lines, LINES, &options);
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        (void)state;
+        train_set_free(set);
+        return 0;
+}
+
+static size_t best_intent(const float *scores)
+{
+        size_t best = 0;
+        for (size_t i = 1; i < MODEL_INTENTS; i++)
+                best = scores[i] > scores[best] ? i : best;
+        return best;
+}
+
+static void what_was_trained_is_known(void **state)
+{
+        (void)state;
+        struct train_weights *weights = train_run(set, &options, TRAIN_NO_GROUP);
+        for (size_t i = 0; i < LINES; i++) {
+                float scores[MODEL_OUTPUTS];
+                train_score(weights, set, i, scores);
+                assert_int_equal(best_intent(scores), (size_t)lines[i].intent);
+        }
+        train_weights_free(weights);
+}
+
+static void a_left_out_group_is_not_seen(void **state)
+{
+        (void)state;
+        struct train_line changed[LINES];
+        memcpy(changed, lines, sizeof lines);
+        for (size_t i = 0; i < LINES; i++)
+                if (changed[i].group == 1)
+                        changed[i].intent = INTENT_THREAT;
+        struct train_set *other = train_set_new(changed, LINES, &options);
+        struct train_weights *one = train_run(set, &options, 1);
+        struct train_weights *two = train_run(other, &options, 1);
+        for (size_t i = 0; i < LINES; i++) {
+                float a[MODEL_OUTPUTS], b[MODEL_OUTPUTS];
+                train_score(one, set, i, a);
+                train_score(two, other, i, b);
+                assert_memory_equal(a, b, sizeof a);
+        }
+        train_weights_free(one);
+        train_weights_free(two);
+        train_set_free(other);
+}
+
+static struct model_file *build(const struct train_options *with)
+{
+        struct model_file *file = calloc(1, sizeof *file);
+        struct train_weights *weights = train_run(set, with, TRAIN_NO_GROUP);
+        struct train_scores scores = train_left_out(set, with, 2);
+        train_quantise(weights, file);
+        file->calibration = train_calibrate(set, scores, with);
+        model_file_seal(file);
+        train_weights_free(weights);
+        free(scores.rows);
+        return file;
+}
+
+static void training_twice_gives_the_same_bytes(void **state)
+{
+        (void)state;
+        struct train_options other = options;
+        other.seed++;
+        struct model_file *one = build(&options);
+        struct model_file *two = build(&options);
+        struct model_file *three = build(&other);
+        assert_memory_equal(one, two, sizeof *one);
+        assert_memory_not_equal(one, three, sizeof *one);
+        free(one);
+        free(two);
+        free(three);
+}
+
+static void a_written_model_can_be_used(void **state)
+{
+        (void)state;
+        struct model_file *file = build(&options);
+        struct model *model;
+        struct err_note note = {0};
+        assert_ok(model_open((struct str){(const char *)file, sizeof *file}, &model, &note));
+        for (size_t i = 0; i < LINES; i++) {
+                struct model_verdict verdict;
+                model_classify(model, (struct safe_text){lines[i].text}, &verdict);
+                assert_int_equal(verdict.intent, lines[i].intent);
+        }
+        model_free(model);
+        free(file);
+}
+
+static void the_model_says_what_the_trainer_meant(void **state)
+{
+        (void)state;
+        struct train_weights *weights = train_run(set, &options, TRAIN_NO_GROUP);
+        struct model_file *file = build(&options);
+        struct model *model;
+        assert_ok(model_open((struct str){(const char *)file, sizeof *file}, &model, NULL));
+        for (size_t i = 0; i < LINES; i++) {
+                float scores[MODEL_OUTPUTS];
+                struct model_verdict verdict;
+                train_score(weights, set, i, scores);
+                struct model_probabilities meant = model_scores_mix(scores, &file->calibration);
+                model_classify(model, (struct safe_text){lines[i].text}, &verdict);
+                for (enum category c = 0; c < CATEGORY_COUNT; c++)
+                        assert_float_equal(verdict.probabilities[c], meant.classes[c], 0.01);
+        }
+        model_free(model);
+        free(file);
+        train_weights_free(weights);
+}
+
+static void overconfident_scores_get_a_high_temperature(void **state)
+{
+        (void)state;
+        struct train_scores sure = {calloc(LINES, sizeof *sure.rows)};
+        struct train_scores right = {calloc(LINES, sizeof *right.rows)};
+        for (size_t i = 0; i < LINES; i++) {
+                size_t class = model_class_of(lines[i].intent);
+                size_t said = i % 2 == 0 ? class : (class + 1) % CATEGORY_COUNT;
+                sure.rows[i][MODEL_INTENTS + said] = 8;
+                right.rows[i][MODEL_INTENTS + class] = 8;
+        }
+        assert_true(train_calibrate(set, sure, &options).temperature >
+                    train_calibrate(set, right, &options).temperature);
+        free(sure.rows);
+        free(right.rows);
+}
+
+static void figures_are_what_the_tally_says(void **state)
+{
+        (void)state;
+        struct tally tally = {0};
+        tally_add(&tally, CATEGORY_INFORMATIONAL, CATEGORY_INFORMATIONAL, 0.95);
+        tally_add(&tally, CATEGORY_INFORMATIONAL, CATEGORY_SERVICE_ACTION, 0.95);
+        tally_add(&tally, CATEGORY_SERVICE_ACTION, CATEGORY_SERVICE_ACTION, 0.55);
+        tally_add(&tally, CATEGORY_SAFETY_COMPLIANCE, CATEGORY_SAFETY_COMPLIANCE, 1.0);
+        assert_float_equal(tally_accuracy(&tally), 0.75, 1e-9);
+        assert_float_equal(tally_recall(&tally, CATEGORY_INFORMATIONAL), 0.5, 1e-9);
+        assert_float_equal(tally_precision(&tally, CATEGORY_SERVICE_ACTION), 0.5, 1e-9);
+        assert_float_equal(tally_macro_f1(&tally), (2.0 / 3 + 2.0 / 3 + 1) / 3, 1e-9);
+        assert_float_equal(tally_calibration_error(&tally), (0.9 + 0.45) / 4, 1e-9);
+        tally_add(&tally, MODEL_CLASS_OUT_OF_SCOPE, CATEGORY_INFORMATIONAL, 0.25);
+        assert_float_equal(tally_accuracy(&tally), 0.75, 1e-9);
+        assert_float_equal(tally_calibration_error(&tally), (0.9 + 0.45 + 0.25) / 5, 1e-9);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_was_trained_is_known),
+                cmocka_unit_test(a_left_out_group_is_not_seen),
+                cmocka_unit_test(training_twice_gives_the_same_bytes),
+                cmocka_unit_test(a_written_model_can_be_used),
+                cmocka_unit_test(the_model_says_what_the_trainer_meant),
+                cmocka_unit_test(overconfident_scores_get_a_high_temperature),
+                cmocka_unit_test(figures_are_what_the_tally_says),
+        };
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}
