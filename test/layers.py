@@ -41,12 +41,12 @@ SYSTEM = set('''
 SYSTEM_CXX = set('algorithm array cstddef cstdint cstdio cstdlib cstring memory new string string_view vector'.split())
 
 # Files that may hold a lock; a trailing / is a folder.
-MAY_LOCK = '''guard/ policy/snapshot. policy/policy. api/keyring. adapt/ app/ base/metric. base/hash. net/loop.
+MAY_LOCK = '''guard/ policy/snapshot. policy/policy. api/keyring. api/control. adapt/ app/ base/metric. base/hash. net/loop.
     net/work.'''.split()
 
 # A request lives in its arena. What lives as long as the process is made here.
 NO_HEAP = ('flow/', 'api/')
-MAY_HEAP = ('api/keyring.c', 'api/routes.c')
+MAY_HEAP = ('api/keyring.c', 'api/routes.c', 'api/control.c')
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
 HEAP = re.compile(r'\b(malloc|calloc|realloc|reallocarray|strdup|strndup|asprintf|alloc_\w+)\s*\(')
