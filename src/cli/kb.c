@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+#include "text/kb_parse.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { BATCH_ARTICLES = 500, RESULT_MAX_BYTES = 64 << 20, IMPORT_ARENA_BYTES = 1 << 30 };
+
+static int execute(struct admin *admin, const char *operation, struct str arguments, struct json_parser *parser,
+                   struct json *ret_result)
+{
+        struct err_note note = {.text = ""};
+        struct buf result;
+        buf_init(&result, RESULT_MAX_BYTES);
+        enum err err = admin_execute(admin, str_from(operation), arguments, &result, &note);
+        if (!err)
+                err = json_parse(parser, buf_str(&result), ret_result, &note);
+        buf_deinit(&result);
+        return err ? cli_complain(CLI_FAILED, "%s", note.text) : CLI_OK;
+}
+
+/* An import under way: articles gather in `arguments` and go out in batches. */
+struct import {
+        struct admin *admin;
+        struct json_parser *parser;
+        struct buf arguments;
+        struct json_writer writer;
+        size_t gathered;
+        int64_t added, updated, unchanged;
+        int status;
+};
+
+static void begin_batch(struct import *import)
+{
+        buf_reset(&import->arguments);
+        import->writer = (struct json_writer){.buf = &import->arguments};
+        import->gathered = 0;
+        json_open(&import->writer, '{');
+        json_key(&import->writer, "articles");
+        json_open(&import->writer, '[');
+}
+
+static int64_t number(struct json object, const char *name)
+{
+        struct json value;
+        int64_t result = 0;
+        if (json_find(object, str_from(name), &value))
+                json_to_i64(value, &result);
+        return result;
+}
+
+static enum err send_batch(struct import *import)
+{
+        struct json result;
+        if (import->gathered == 0)
+                return ERR_OK;
+        json_close(&import->writer, ']');
+        json_close(&import->writer, '}');
+        import->status = execute(import->admin, "kb.import", buf_str(&import->arguments), import->parser, &result);
+        if (import->status != CLI_OK)
+                return ERR_INVALID;
+        import->added += number(result, "added");
+        import->updated += number(result, "updated");
+        import->unchanged += number(result, "unchanged");
+        fprintf(stderr, "%lld articles\n", (long long)(import->added + import->updated + import->unchanged));
+        begin_batch(import);
+        return ERR_OK;
+}
+
+static void write_list(struct json_writer *w, const char *name, const struct str *list, size_t count)
+{
+        json_key(w, name);
+        json_open(w, '[');
+        for (size_t i = 0; i < count; i++)
+                json_str(w, list[i]);
+        json_close(w, ']');
+}
+
+static enum err gather(void *arg, const struct article *article)
+{
+        struct import *import = arg;
+        struct json_writer *w = &import->writer;
+        json_open(w, '{');
+        json_key(w, "id");
+        json_str(w, article->id);
+        json_key(w, "title");
+        json_str(w, article->title);
+        json_key(w, "body");
+        json_str(w, article->body);
+        json_key(w, "url");
+        json_str(w, article->url);
+        json_key(w, "locale");
+        json_str(w, article->locale);
+        write_list(w, "aliases", article->aliases, article->alias_count);
+        write_list(w, "tags", article->tags, article->tag_count);
+        json_close(w, '}');
+        return ++import->gathered == BATCH_ARTICLES ? send_batch(import) : ERR_OK;
+}
+
+static int import_file(struct import *import, const char *path)
+{
+        enum kb_format format;
+        struct err_note note;
+        struct buf text;
+        struct arena arena;
+        struct kb_parse_report report;
+        if (!kb_format_from(str_from(path), &format))
+                return cli_complain(CLI_USAGE, "%s: the name must end in .jsonl, .csv or .md", path);
+        if (cli_read_file(path, ADMIN_MAX_BYTES, &text, &note) != ERR_OK)
+                return cli_complain(CLI_FAILED, "%s", note.text);
+        arena_init(&arena, IMPORT_ARENA_BYTES);
+        begin_batch(import);
+        const struct kb_sink sink = {gather, import, &arena};
+        enum err err = kb_parse(format, str_from(path), buf_str(&text), &sink, &report);
+        if (!err)
+                err = send_batch(import);
+        for (size_t i = 0; i < report.problem_count; i++)
+                cli_complain(CLI_FAILED, "%s", report.problems[i].text);
+        arena_deinit(&arena);
+        buf_deinit(&text);
+        printf("%s: %lld added, %lld updated, %lld unchanged, %zu refused\n", path, (long long)import->added,
+               (long long)import->updated, (long long)import->unchanged, report.malformed);
+        return err || report.malformed ? CLI_FAILED : CLI_OK;
+}
+
+static int import(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct import import = {.admin = admin, .parser = parser};
+        int status = CLI_OK;
+        if (operands->count == 0)
+                return cli_complain(CLI_USAGE, "`triaged kb import` needs a file; see --help");
+        buf_init(&import.arguments, ADMIN_MAX_BYTES);
+        for (size_t i = 0; i < operands->count && status == CLI_OK; i++)
+                status = import_file(&import, operands->items[i]);
+        buf_deinit(&import.arguments);
+        return status;
+}
+
+static struct str member(struct json object, const char *name)
+{
+        struct json value;
+        struct str text = STR("-");
+        if (json_find(object, str_from(name), &value))
+                json_to_str(value, &text);
+        return text;
+}
+
+static int search(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct json result, hits, hit, score;
+        struct buf arguments;
+        if (!cli_all_taken(operands, 1, "the query"))
+                return CLI_USAGE;
+        buf_init(&arguments, 65536);
+        struct json_writer w = {.buf = &arguments};
+        json_open(&w, '{');
+        json_key(&w, "query");
+        json_str(&w, str_from(operands->items[0]));
+        json_close(&w, '}');
+        int status = execute(admin, "kb.search", buf_str(&arguments), parser, &result);
+        buf_deinit(&arguments);
+        if (status != CLI_OK || !json_find(result, STR("hits"), &hits))
+                return status;
+        struct json_iter iter = json_iter(hits);
+        while (json_next(&iter, NULL, &hit)) {
+                double value = 0;
+                if (json_find(hit, STR("score"), &score))
+                        json_to_double(score, &value);
+                printf("%.4f  %-28.*s %.*s\n", value, STR_ARGS(member(hit, "id")), STR_ARGS(member(hit, "title")));
+        }
+        return CLI_OK;
+}
+
+static int list(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct json result, articles, article;
+        if (!cli_all_taken(operands, 0, NULL))
+                return CLI_USAGE;
+        int status = execute(admin, "kb.list", STR("{}"), parser, &result);
+        if (status != CLI_OK || !json_find(result, STR("articles"), &articles))
+                return status;
+        struct json_iter iter = json_iter(articles);
+        while (json_next(&iter, NULL, &article))
+                printf("%-28.*s %-6.*s %.*s\n", STR_ARGS(member(article, "id")), STR_ARGS(member(article, "locale")),
+                       STR_ARGS(member(article, "title")));
+        return CLI_OK;
+}
+
+static int delete_article(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct json result;
+        struct buf arguments;
+        if (!cli_all_taken(operands, 1, "the article's id"))
+                return CLI_USAGE;
+        buf_init(&arguments, 65536);
+        struct json_writer w = {.buf = &arguments};
+        json_open(&w, '{');
+        json_key(&w, "id");
+        json_str(&w, str_from(operands->items[0]));
+        json_close(&w, '}');
+        int status = execute(admin, "kb.delete", buf_str(&arguments), parser, &result);
+        buf_deinit(&arguments);
+        return status;
+}
+
+typedef int kb_action(struct admin *admin, struct json_parser *parser, struct settings_args *operands);
+
+static kb_action *find_action(const char *name)
+{
+        static const struct {
+                const char *name;
+                kb_action *run;
+        } actions[] = {{"import", import}, {"search", search}, {"list", list}, {"delete", delete_article}};
+        for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+                if (strcmp(name, actions[i].name) == 0)
+                        return actions[i].run;
+        return NULL;
+}
+
+static int run(const struct cli *cli, const struct settings *settings, struct settings_args *operands)
+{
+        struct cli_admin *admin;
+        struct err_note note = {.text = ""};
+        (void)cli;
+        if (operands->count == 0)
+                return cli_complain(CLI_USAGE, "`triaged kb` needs import, search, list or delete; see --help");
+        kb_action *action = find_action(operands->items[0]);
+        if (!action)
+                return cli_complain(CLI_USAGE, "`triaged kb %s` does not exist; see --help", operands->items[0]);
+        if (cli_admin_open(settings, &admin, &note) != ERR_OK)
+                return cli_complain(CLI_FAILED, "%s", note.text);
+        struct json_parser *parser = json_parser_new(RESULT_MAX_BYTES, 16);
+        operands->items++;
+        operands->count--;
+        int status = action(cli_admin(admin), parser, operands);
+        json_parser_free(parser);
+        cli_admin_close(admin);
+        return status;
+}
+
+const struct cli_command cli_kb = {
+        .name = "kb",
+        .summary = "import, search, list and delete articles of the knowledge base",
+        .help = "usage: triaged kb import FILE...\n"
+                "       triaged kb search QUERY\n"
+                "       triaged kb list\n"
+                "       triaged kb delete ID\n\n"
+                "FILE is .jsonl (one object a line: id, title, body, url, locale, aliases, tags), .csv with a\n"
+                "header row of the same names, or .md (one article, front matter). Importing a file again\n"
+                "changes only what differs. Bad rows are named, the others are imported; the exit code is 1\n"
+                "then. Works beside a running server, which answers from the new articles at once.\n",
+        .run = run,
+};

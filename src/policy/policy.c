@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy/policy.h"
+
+#include <assert.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "policy/policy_parts.h"
+
+enum {
+        POLICY_MAX_BYTES = 4 << 20,  /* what a loaded policy keeps, its net apart */
+        SCRATCH_MAX_BYTES = 48 << 20, /* three files, their trees and their phrases, while loading */
+};
+
+/* A load under way. */
+struct load {
+        struct policy *policy;
+        struct yaml_check check;
+        struct arena scratch;
+        struct str texts[POLICY_FILE_COUNT];
+        char names[POLICY_FILE_COUNT][512]; /* as they are named in messages */
+};
+
+void *policy_keep_zeroed(struct policy *policy, struct yaml_check *check, size_t count, size_t size)
+{
+        void *ptr = check->err ? NULL : arena_zeroed(&policy->arena, (count + 1) * size);
+        if (!ptr)
+                yaml_fail(check, 0, "the policy is too large");
+        return ptr;
+}
+
+struct str policy_keep(struct policy *policy, struct yaml_check *check, struct str text)
+{
+        struct str copy = arena_copy(&policy->arena, text);
+        if (text.ptr && !copy.ptr)
+                yaml_fail(check, 0, "the policy is too large");
+        return copy;
+}
+
+const char *policy_file_name(enum policy_file file)
+{
+        static const char *const names[POLICY_FILE_COUNT] = {"taxonomy.yaml", "replies.yaml", "safety.yaml"};
+        return names[file];
+}
+
+static enum err load_texts(struct load *load, const char *directory, struct err_note *note)
+{
+        for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++) {
+                char *name = load->names[i];
+                int len = snprintf(name, sizeof load->names[i], "%s/%s", directory ? directory : "policy",
+                                   policy_file_name(i));
+                if (len < 0 || (size_t)len >= sizeof load->names[i])
+                        return err_set(note, ERR_INVALID, "the name of the policy directory is too long");
+                enum err err = ERR_OK;
+                if (directory)
+                        err = yaml_read_file(&load->scratch, name, &load->texts[i], note);
+                else
+                        load->texts[i] = policy_builtin(i);
+                if (err)
+                        return err;
+        }
+        return ERR_OK;
+}
+
+static const struct yaml_node *load_tree(struct load *load, enum policy_file file)
+{
+        if (load->check.err)
+                return NULL;
+        load->check.file = load->names[file];
+        return yaml_parse(&load->check, &load->scratch, load->texts[file]);
+}
+
+/* "1.0.0+1a2b3c4d": what was written, and what it was written in. */
+static struct str version_of(struct load *load, struct str written)
+{
+        struct digest digests[POLICY_FILE_COUNT];
+        char hex[65];
+        for (size_t i = 0; i < POLICY_FILE_COUNT; i++)
+                digests[i] = digest_sha256(load->texts[i]);
+        struct digest all = digest_sha256((struct str){(const char *)digests, sizeof digests});
+        digest_to_hex(&all, hex);
+        struct str version = arena_format(&load->policy->arena, "%.*s+%.8s", STR_ARGS(written), hex);
+        if (!version.ptr)
+                yaml_fail(&load->check, 0, "the policy is too large");
+        return version;
+}
+
+static void load_parts(struct load *load)
+{
+        struct policy *policy = load->policy;
+        const struct yaml_node *root = load_tree(load, POLICY_REPLIES);
+        if (root)
+                policy_read_replies(policy, &load->check, root);
+        root = load_tree(load, POLICY_TAXONOMY);
+        if (root)
+                policy_read_taxonomy(policy, &load->check, root);
+        root = load_tree(load, POLICY_SAFETY);
+        if (root)
+                policy_read_safety(policy, &load->check, root, &load->scratch);
+        if (load->check.err)
+                return;
+        policy->facts.version = version_of(load, policy->facts.version);
+        policy->facts.safety_net = policy->safety_net;
+}
+
+enum err policy_load(const char *directory, struct policy **ret_policy, struct err_note *note)
+{
+        struct load load = {.check.note = note};
+        load.policy = alloc_zeroed(1, sizeof *load.policy);
+        atomic_init(&load.policy->references, 1);
+        arena_init(&load.policy->arena, POLICY_MAX_BYTES);
+        arena_init(&load.scratch, SCRATCH_MAX_BYTES);
+        enum err err = load_texts(&load, directory, note);
+        if (!err) {
+                load_parts(&load);
+                err = load.check.err;
+        }
+        arena_deinit(&load.scratch);
+        if (err)
+                policy_unref(load.policy);
+        else
+                *ret_policy = load.policy;
+        return err;
+}
+
+struct policy *policy_ref(struct policy *policy)
+{
+        unsigned before = atomic_fetch_add_explicit(&policy->references, 1, memory_order_relaxed);
+        assert(before > 0 && before < UINT32_MAX);
+        return policy;
+}
+
+void policy_unref(struct policy *policy)
+{
+        if (!policy)
+                return;
+        unsigned before = atomic_fetch_sub_explicit(&policy->references, 1, memory_order_acq_rel);
+        assert(before > 0);
+        if (before > 1)
+                return;
+        safety_net_free(policy->safety_net);
+        arena_deinit(&policy->arena);
+        free(policy);
+}
+
+const struct policy_facts *policy_facts(const struct policy *policy)
+{
+        return &policy->facts;
+}

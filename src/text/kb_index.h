@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Knowledge-base search: which article answers a question, and how sure is that?
+ *
+ * Words are weighted by BM25's inverse document frequency (Robertson, Zaragoza 2009), bodies by its
+ * saturated term frequency; titles and aliases are questions that the article answers, and count
+ * ten times as much as the body. A hit's score is the F measure of two shares, both weighted by
+ * how rare the words are: how much of the query the article knows, and how much of the article's
+ * nearest question the query says. It is lowered when the runner-up is as good. So 1 is the
+ * article's own question, 0 nothing in common, and words that no article knows lower it.
+ *
+ * An index is immutable once built and searched by many threads at a time, without a lock. What a
+ * search writes to is its thread's scratch, which belongs to no index and outlives their swaps.
+ */
+#ifndef TEXT_KB_INDEX_H
+#define TEXT_KB_INDEX_H
+
+#include "base/err.h"
+#include "base/safe_text.h"
+#include "base/str.h"
+
+enum {
+        KB_ARTICLES_MAX = 100000,
+        KB_TITLE_BYTES_MAX = 1024, /* an alias too */
+        KB_BODY_BYTES_MAX = 65536,
+        KB_ALIASES_MAX = 64,
+        KB_TAGS_MAX = 64,
+        KB_QUERY_TERMS_MAX = 512, /* what a query says behind them is not looked at */
+};
+
+struct article {
+        struct str id, title, body, url, locale;
+        const struct str *aliases; /* other ways to ask for it */
+        size_t alias_count;
+        const struct str *tags;
+        size_t tag_count;
+};
+
+struct kb_index;
+struct kb_scratch;
+
+struct kb_hit {
+        const struct article *article; /* borrowed from the index */
+        double score;                  /* 0..1 */
+};
+
+/* Copies the articles. ERR_TOO_LARGE over a cap, ERR_INVALID for an article without id or title,
+ * ERR_EXISTS for a repeated id; the note names the article. */
+enum err kb_index_new(const struct article *articles, size_t count, struct kb_index **ret_index,
+                      struct err_note *note) MUST_USE;
+void kb_index_free(struct kb_index *index);
+
+size_t kb_index_count(const struct kb_index *index);
+
+/* The article at `at` < kb_index_count(), in the order given; borrowed from the index. */
+const struct article *kb_index_article(const struct kb_index *index, size_t at);
+
+/* One a thread. Grows to the largest index that it is used with: about 12 bytes a question. */
+struct kb_scratch *kb_scratch_new(void);
+void kb_scratch_free(struct kb_scratch *scratch);
+
+/* The best hits, best first; returns how many there are, at most `max_hits`. */
+size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query,
+                 struct kb_hit *ret_hits, size_t max_hits);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text/kb_index.h"
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "text/kb_terms.h"
+#include "text/kb_words.h"
+
+#include <assert.h>
+#include <libstemmer.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Shares of the evidence: the question's own words, those of the article's other questions, the
+ * body. Questions and body stand 10 to 1. */
+static const float nearest_share = 7.0F / 11, siblings_share = 3.0F / 11, body_share = 1.0F / 11;
+
+struct article_marks {
+        float body;       /* idf times saturation of the query's terms in the body */
+        float siblings;   /* idf of the query's terms in any of its questions */
+        uint32_t counted; /* number of the last term counted in siblings */
+        float best;       /* of its questions so far */
+        bool is_touched;
+};
+
+struct kb_scratch {
+        struct sb_stemmer *stemmer; /* owns */
+        float *questions;           /* idf of the query's terms in it; all zero between searches */
+        uint32_t *touched_questions;
+        size_t question_capacity;
+        struct article_marks *articles; /* all zero between searches */
+        uint32_t *touched_articles;
+        size_t article_capacity;
+        size_t touched_question_count;
+        size_t touched_article_count;
+        const struct kb_term *terms[KB_QUERY_TERMS_MAX];
+        uint64_t hashes[KB_QUERY_TERMS_MAX];
+};
+
+struct kb_scratch *kb_scratch_new(void)
+{
+        struct kb_scratch *scratch = alloc_zeroed(1, sizeof *scratch);
+        scratch->stemmer = sb_stemmer_new("english", "UTF_8");
+        assert(scratch->stemmer);
+        return scratch;
+}
+
+void kb_scratch_free(struct kb_scratch *scratch)
+{
+        if (!scratch)
+                return;
+        sb_stemmer_delete(scratch->stemmer);
+        free(scratch->questions);
+        free(scratch->touched_questions);
+        free(scratch->articles);
+        free(scratch->touched_articles);
+        free(scratch);
+}
+
+/* Bounded by the caps of an index. */
+static void fit(struct kb_scratch *scratch, const struct kb_index *index)
+{
+        if (scratch->question_capacity < index->question_count) {
+                free(scratch->questions);
+                free(scratch->touched_questions);
+                scratch->question_capacity = index->question_count;
+                scratch->questions = alloc_zeroed(index->question_count, sizeof *scratch->questions);
+                scratch->touched_questions = alloc_zeroed(index->question_count, sizeof *scratch->touched_questions);
+        }
+        if (scratch->article_capacity < index->article_count) {
+                free(scratch->articles);
+                free(scratch->touched_articles);
+                scratch->article_capacity = index->article_count;
+                scratch->articles = alloc_zeroed(index->article_count, sizeof *scratch->articles);
+                scratch->touched_articles = alloc_zeroed(index->article_count, sizeof *scratch->touched_articles);
+        }
+}
+
+/* The query's distinct words: known ones in scratch->terms. Returns the idf of all, summed. */
+static float read_query(const struct kb_index *index, struct kb_scratch *scratch, struct str query, size_t *ret_terms)
+{
+        struct kb_words words = {.rest = query, .stemmer = scratch->stemmer};
+        float weight = 0;
+        size_t seen = 0, known = 0;
+        for (struct str stem = kb_words_next(&words); stem.ptr && seen < KB_QUERY_TERMS_MAX; stem = kb_words_next(&words)) {
+                uint64_t hash = hash64(stem);
+                bool is_repeated = false;
+                for (size_t i = 0; i < seen && !is_repeated; i++)
+                        is_repeated = scratch->hashes[i] == hash;
+                if (is_repeated)
+                        continue;
+                scratch->hashes[seen++] = hash;
+                const struct kb_term *term = kb_index_find(index, stem, hash);
+                weight += term ? term->idf : index->unknown_idf;
+                if (term)
+                        scratch->terms[known++] = term;
+        }
+        *ret_terms = known;
+        return weight;
+}
+
+static struct article_marks *touch(struct kb_scratch *scratch, uint32_t article)
+{
+        struct article_marks *marks = scratch->articles + article;
+        if (!marks->is_touched) {
+                marks->is_touched = true;
+                scratch->touched_articles[scratch->touched_article_count++] = article;
+        }
+        return marks;
+}
+
+static void count_term(const struct kb_index *index, struct kb_scratch *scratch, const struct kb_term *term, uint32_t number)
+{
+        for (uint32_t i = 0; i < term->question_count; i++) {
+                uint32_t question = index->question_postings[term->question_start + i];
+                if (scratch->questions[question] == 0)
+                        scratch->touched_questions[scratch->touched_question_count++] = question;
+                scratch->questions[question] += term->idf;
+                struct article_marks *marks = touch(scratch, index->questions[question].article);
+                if (marks->counted != number) {
+                        marks->counted = number;
+                        marks->siblings += term->idf;
+                }
+        }
+        for (uint32_t i = 0; i < term->body_count; i++) {
+                const struct kb_body_posting *posting = index->body_postings + term->body_start + i;
+                touch(scratch, posting->article)->body += term->idf * posting->saturation;
+        }
+}
+
+static float f_measure(float precision, float recall)
+{
+        return precision + recall > 0 ? 2 * precision * recall / (precision + recall) : 0;
+}
+
+/* Each article gets the best of its questions. The accumulators are zero again afterwards. */
+static void judge_questions(const struct kb_index *index, struct kb_scratch *scratch, float query_weight)
+{
+        for (size_t i = 0; i < scratch->touched_question_count; i++) {
+                uint32_t number = scratch->touched_questions[i];
+                const struct kb_question *question = index->questions + number;
+                struct article_marks *marks = scratch->articles + question->article;
+                float said = scratch->questions[number];
+                float known = nearest_share * said + siblings_share * marks->siblings + body_share * marks->body;
+                float score = f_measure(said / question->weight, known / query_weight);
+                if (score > marks->best)
+                        marks->best = score;
+                scratch->questions[number] = 0;
+        }
+        scratch->touched_question_count = 0;
+}
+
+static void insert(struct kb_hit *hits, size_t *count, size_t max_hits, struct kb_hit hit)
+{
+        if (*count == max_hits && (max_hits == 0 || hits[max_hits - 1].score >= hit.score))
+                return;
+        size_t at = *count < max_hits ? (*count)++ : max_hits - 1;
+        for (; at > 0 && hits[at - 1].score < hit.score; at--)
+                hits[at] = hits[at - 1];
+        hits[at] = hit;
+}
+
+/* Returns the score of the best article beside the first hit. */
+static double collect(const struct kb_index *index, struct kb_scratch *scratch, float query_weight,
+                      struct kb_hit *ret_hits, size_t max_hits, size_t *ret_count)
+{
+        double best = 0, second = 0;
+        size_t count = 0;
+        for (size_t i = 0; i < scratch->touched_article_count; i++) {
+                uint32_t number = scratch->touched_articles[i];
+                struct article_marks *marks = scratch->articles + number;
+                /* Words of the body alone: known, but no question of the article says them. */
+                float from_body = body_share * marks->body / query_weight;
+                double score = marks->best > from_body ? marks->best : from_body;
+                insert(ret_hits, &count, max_hits, (struct kb_hit){index->articles + number, score});
+                second = score > best ? best : score > second ? score : second;
+                best = score > best ? score : best;
+                *marks = (struct article_marks){0};
+        }
+        scratch->touched_article_count = 0;
+        *ret_count = count;
+        return second;
+}
+
+/* A runner-up that is as good takes a tenth from all; one that is far behind nothing. */
+static double margin_factor(double best, double second)
+{
+        double margin = (best - second) / 0.2;
+        return 0.9 + 0.1 * (margin < 1 ? margin : 1);
+}
+
+size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query, struct kb_hit *ret_hits,
+                 size_t max_hits)
+{
+        size_t terms, count;
+        if (max_hits == 0)
+                return 0;
+        fit(scratch, index);
+        float weight = read_query(index, scratch, query.safe, &terms);
+        for (size_t i = 0; i < terms; i++)
+                count_term(index, scratch, scratch->terms[i], (uint32_t)i + 1);
+        judge_questions(index, scratch, weight);
+        double second = collect(index, scratch, weight, ret_hits, max_hits, &count);
+        for (size_t i = count; i > 0; i--) {
+                double score = ret_hits[i - 1].score * margin_factor(ret_hits[0].score, second);
+                ret_hits[i - 1].score = score < 1 ? score : 1;
+        }
+        return count;
+}
