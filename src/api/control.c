@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-static const char prefix[] = "/control/";
+static const struct str prefix = STR_INIT("/control/");
 
 struct control {
         struct loop *loop;
@@ -91,7 +91,7 @@ static bool on_head(void *arg, struct exchange *exchange)
 {
         (void)arg;
         const struct http_request *request = exchange_request(exchange);
-        bool is_ours = request->method == HTTP_METHOD_POST && str_starts_with(request->path, STR(prefix));
+        bool is_ours = request->method == HTTP_METHOD_POST && str_starts_with(request->path, prefix);
         if (!is_ours)
                 respond_problem(exchange, ERR_NOT_FOUND, "operations are POST /control/NAME");
         return is_ours;
@@ -105,8 +105,7 @@ static void on_request(void *arg, struct exchange *exchange)
         arena_init(&arena, ADMIN_MAX_BYTES + (1 << 20));
         struct operation *op = arena_new(&arena, struct operation);
         assert(op);
-        op->name = (struct str){request->path.ptr + sizeof prefix - 1, request->path.len - (sizeof prefix - 1)};
-        op->name = arena_copy(&arena, op->name);
+        op->name = arena_copy(&arena, (struct str){request->path.ptr + prefix.len, request->path.len - prefix.len});
         op->arguments = arena_copy(&arena, request->body);
         op->arena = arena;
         op->control = control;

@@ -135,7 +135,7 @@ static enum err read_keys(struct parts *parts, struct arena *arena, struct keyri
 enum err parts_load_keys(struct parts *parts, struct err_note *note)
 {
         struct arena arena;
-        struct keyring *keyring;
+        struct keyring *keyring = NULL;
         arena_init(&arena, KEYS_ARENA_BYTES);
         enum err err = read_keys(parts, &arena, &keyring, note);
         arena_deinit(&arena);

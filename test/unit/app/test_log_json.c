@@ -264,7 +264,7 @@ static struct buf log_one(enum log_level min_level, const char *reason)
         int fd = open_file();
         struct log_json *log;
         assert_ok(log_json_start(fd, min_level, &log, NULL));
-        LOG(READY);
+        LOG(STORE_RECOVERED);
         LOG(STORE_FAILED, log_word("reason", reason), log_i64("error", INT64_MIN),
             log_word("is_fatal", NULL));
         log_json_close(log, 5000);
