@@ -33,8 +33,9 @@ static struct str make_text(struct arena *arena, size_t words)
         size_t len = 0;
         for (size_t i = 0; i < words; i++) {
                 unsigned word = pick_word();
-                int added = snprintf(text + len, sizeof text - len, "%c%c%c%cx%c ", 'b' + (int)(word % 11), 'a' + (int)(word / 11 % 13),
-                                     'k' + (int)(word / 143 % 12), 'e' + (int)(word / 1716 % 9), 'm' + (int)(word % 7));
+                int added = snprintf(text + len, sizeof text - len, "%c%c%c%cx%c ", 'b' + (int)(word % 11),
+                                     'a' + (int)(word / 11 % 13), 'k' + (int)(word / 143 % 12),
+                                     'e' + (int)(word / 1716 % 9), 'm' + (int)(word % 7));
                 len += (size_t)added;
         }
         return arena_copy(arena, (struct str){text, len});
@@ -60,7 +61,8 @@ static void bench_queries(const struct kb_index *index, struct arena *arena)
                 for (size_t i = 0; i < QUERIES; i++)
                         found += kb_search(index, scratch, queries[i], hits, HITS);
         double us = (now_s() - start) / (ROUNDS * QUERIES) * 1e6;
-        printf("kb: %.1f us a query over %d articles (%.1f hits)\n", us, ARTICLES, (double)found / (ROUNDS * QUERIES));
+        printf("kb: %.1f us a query over %d articles (%.1f hits)\n", us, ARTICLES,
+               (double)found / (ROUNDS * QUERIES));
         kb_scratch_free(scratch);
 }
 

@@ -29,7 +29,8 @@ static void bench_messages(void)
 {
         enum { KINDS = sizeof starts / sizeof *starts };
         static char messages[KINDS][MESSAGE_BYTES];
-        const char *filler = " and I would be glad of an answer because the matter is a little urgent for all of us here. ";
+        const char *filler = " and I would be glad of an answer because the matter is a little urgent for "
+                             "all of us here. ";
         for (size_t i = 0; i < KINDS; i++) {
                 size_t len = strlen(starts[i]);
                 memcpy(messages[i], starts[i], len);
@@ -68,12 +69,14 @@ static void bench_hostile(const char *pattern)
                 if (redact_find((struct str){text, HOSTILE_BYTES}, spans, HOSTILE_BYTES, &count) != ERR_OK)
                         return;
         double us = (now_s() - start) / HOSTILE_ROUNDS * 1e6;
-        printf("redact hostile \"%s\"…: %.0f us for %d characters, %zu spans\n", pattern, us, HOSTILE_BYTES, count);
+        printf("redact hostile \"%s\"…: %.0f us for %d characters, %zu spans\n", pattern, us, HOSTILE_BYTES,
+               count);
 }
 
 int main(void)
 {
-        const char *const patterns[] = {"a@", "1-", "+", "1 ", "::", "1:", "a.", "a@b.", "1.1.", "4111-", "phone 1 ", "GB82", "%40", "(1)"};
+        const char *const patterns[] = {"a@",   "1-",   "+",     "1 ",       "::",   "1:",  "a.",
+                                        "a@b.", "1.1.", "4111-", "phone 1 ", "GB82", "%40", "(1)"};
         bench_messages();
         for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
                 bench_hostile(patterns[i]);

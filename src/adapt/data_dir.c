@@ -65,7 +65,9 @@ static enum err say_held(const struct data_dir *dir, struct err_note *note)
         ssize_t len = pread(dir->lock_fd, pid, sizeof pid - 1, 0);
         pid[len > 0 ? len : 0] = '\0';
         pid[strspn(pid, "0123456789")] = '\0';
-        return err_set(note, ERR_BUSY, "data directory %s is in use by process %s: stop that process, or name another data directory",
+        return err_set(note, ERR_BUSY,
+                       "data directory %s is in use by process %s: stop that process,"
+                       " or name another data directory",
                        dir->path, *pid ? pid : "(unknown)");
 }
 
@@ -128,12 +130,14 @@ static enum err read_key(const struct data_dir *dir, int fd, struct digest *ret_
         if (fstat(fd, &st) != 0)
                 return say_errno(note, dir->path, "look at digest.key");
         if (st.st_mode & 077)
-                return err_set(note, ERR_FORBIDDEN, "%s/digest.key can be read by others: chmod 600 it", dir->path);
+                return err_set(note, ERR_FORBIDDEN, "%s/digest.key can be read by others: chmod 600 it",
+                               dir->path);
         struct digest key;
         char extra;
         if (read(fd, key.bytes, sizeof key.bytes) != sizeof key.bytes || read(fd, &extra, 1) != 0)
-                return err_set(note, ERR_CORRUPT, "%s/digest.key does not hold %zu bytes: restore it from a backup",
-                               dir->path, sizeof key.bytes);
+                return err_set(note, ERR_CORRUPT,
+                               "%s/digest.key does not hold %zu bytes: restore it from a backup", dir->path,
+                               sizeof key.bytes);
         *ret_key = key;
         return ERR_OK;
 }
@@ -141,13 +145,15 @@ static enum err read_key(const struct data_dir *dir, int fd, struct digest *ret_
 /* Written aside and renamed, so that no crash leaves half a key under the name. */
 static enum err write_key(const struct data_dir *dir, const struct digest *key, struct err_note *note)
 {
-        int fd = openat(dir->dir_fd, "digest.key.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        int fd = openat(dir->dir_fd, "digest.key.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                        0600);
         if (fd < 0)
                 return say_errno(note, dir->path, "create digest.key");
         bool is_written = write(fd, key->bytes, sizeof key->bytes) == sizeof key->bytes && fsync(fd) == 0;
         enum err err = is_written ? ERR_OK : say_errno(note, dir->path, "write digest.key");
         close(fd);
-        if (!err && (renameat(dir->dir_fd, "digest.key.new", dir->dir_fd, "digest.key") != 0 || fsync(dir->dir_fd) != 0))
+        if (!err && (renameat(dir->dir_fd, "digest.key.new", dir->dir_fd, "digest.key") != 0 ||
+                     fsync(dir->dir_fd) != 0))
                 err = say_errno(note, dir->path, "rename digest.key");
         return err;
 }

@@ -25,6 +25,7 @@ const char *data_dir_path(const struct data_dir *dir);
 /* The key of the digests in compliance records: 32 random bytes in DIR/digest.key, made at the
  * first call. ERR_FORBIDDEN when others than the owner may read the file, ERR_CORRUPT when it does
  * not hold 32 bytes. */
-enum err data_dir_digest_key(const struct data_dir *dir, struct digest *ret_key, struct err_note *note) MUST_USE;
+enum err data_dir_digest_key(const struct data_dir *dir, struct digest *ret_key,
+                             struct err_note *note) MUST_USE;
 
 #endif

@@ -85,9 +85,10 @@ enum err sqlite_db_err(sqlite3 *db, int code, struct err_note *note)
         const char *path = sqlite3_db_filename(db, "main");
         enum err err = meaning(db, extended);
         if (err == ERR_CORRUPT)
-                return err_set(note, err, "%s is damaged (%s): stop, and restore it from a backup", path ? path : "database",
-                               sqlite3_errstr(extended));
-        return err_set(note, err, "%s: %s (SQLite %d)", path ? path : "database", sqlite3_errstr(extended), extended);
+                return err_set(note, err, "%s is damaged (%s): stop, and restore it from a backup",
+                               path ? path : "database", sqlite3_errstr(extended));
+        return err_set(note, err, "%s: %s (SQLite %d)", path ? path : "database", sqlite3_errstr(extended),
+                       extended);
 }
 
 bool sqlite_db_is_of_row(enum err err)
@@ -100,20 +101,22 @@ static enum err set_up(sqlite3 *db, const struct sqlite_options *options, struct
         (void)sqlite3_extended_result_codes(db, 1);
         (void)sqlite3_busy_timeout(db, options->busy_timeout_ms);
         char sql[256];
-        snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=0;", options->cache_kib);
+        snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=0;",
+                 options->cache_kib);
         enum err err = sqlite_db_exec(db, sql, note);
         if (err || options->is_read_only)
                 return err;
         /* Not mapped: an input error on a mapped page is a SIGBUS, not an answer.
-         * The log is cut back to 16 MiB whenever it starts anew. */
+         * The log keeps its size when it starts anew: overwriting costs an fsync less than growing does. */
         snprintf(sql, sizeof sql,
                  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-                 "PRAGMA journal_size_limit=16777216; PRAGMA max_page_count=%lld;",
+                 "PRAGMA journal_size_limit=67108864; PRAGMA max_page_count=%lld;",
                  options->max_pages ? (long long)options->max_pages : 1073741823LL);
         return sqlite_db_exec(db, sql, note);
 }
 
-enum err sqlite_db_open(const char *path, const struct sqlite_options *options, sqlite3 **ret_db, struct err_note *note)
+enum err sqlite_db_open(const char *path, const struct sqlite_options *options, sqlite3 **ret_db,
+                        struct err_note *note)
 {
         pthread_once(&configure_once, configure);
         int flags = options->is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -148,7 +151,8 @@ enum err sqlite_db_number(sqlite3 *db, const char *sql, int64_t *ret_value, stru
         if (code == SQLITE_ROW)
                 *ret_value = sqlite3_column_int64(stmt, 0);
         else
-                err = code == SQLITE_DONE ? err_set(note, ERR_NOT_FOUND, "no row") : sqlite_db_err(db, code, note);
+                err = code == SQLITE_DONE ? err_set(note, ERR_NOT_FOUND, "no row")
+                                          : sqlite_db_err(db, code, note);
         (void)sqlite3_finalize(stmt);
         return err;
 }
@@ -182,7 +186,8 @@ static void keep(struct sqlite_binder *binder, int code)
 
 void bind_text(struct sqlite_binder *binder, struct str text)
 {
-        keep(binder, sqlite3_bind_text64(binder->stmt, ++binder->last, text.ptr, text.len, SQLITE_STATIC, SQLITE_UTF8));
+        keep(binder, sqlite3_bind_text64(binder->stmt, ++binder->last, text.ptr, text.len, SQLITE_STATIC,
+                                         SQLITE_UTF8));
 }
 
 void bind_word(struct sqlite_binder *binder, const char *word)

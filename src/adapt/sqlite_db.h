@@ -36,7 +36,8 @@ enum err sqlite_db_exec(sqlite3 *db, const char *sql, struct err_note *note) MUS
 enum err sqlite_db_number(sqlite3 *db, const char *sql, int64_t *ret_value, struct err_note *note) MUST_USE;
 
 /* A statement that is used for as long as the connection lives. */
-enum err sqlite_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_stmt, struct err_note *note) MUST_USE;
+enum err sqlite_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_stmt,
+                           struct err_note *note) MUST_USE;
 
 /* Steps a statement that returns no rows, and resets it. Returns SQLite's code. */
 int sqlite_db_run(sqlite3_stmt *stmt);
@@ -52,7 +53,7 @@ struct sqlite_binder {
         int code;
 };
 
-void bind_text(struct sqlite_binder *binder, struct str text); /* absent: NULL */
+void bind_text(struct sqlite_binder *binder, struct str text);  /* absent: NULL */
 void bind_word(struct sqlite_binder *binder, const char *word); /* NULL: NULL */
 void bind_i64(struct sqlite_binder *binder, int64_t value);
 void bind_real(struct sqlite_binder *binder, double value);

@@ -150,8 +150,10 @@ static enum err look_for_damage(struct store_sqlite *db, uint64_t *ret_next_row,
         sqlite3 *sqlite = db->writer.db;
         enum err err = sqlite_db_number(sqlite, "SELECT coalesce(max(id), 0) FROM message", &last, note);
         if (!err)
-                err = sqlite_db_number(sqlite, "SELECT coalesce(max(length(answer)), 0) FROM message WHERE id IN"
-                                               " ((SELECT max(id) FROM message), (SELECT min(id) FROM message))", &ignored, note);
+                err = sqlite_db_number(sqlite,
+                                       "SELECT coalesce(max(length(answer)), 0) FROM message WHERE id IN"
+                                       " ((SELECT max(id) FROM message), (SELECT min(id) FROM message))",
+                                       &ignored, note);
         if (!err)
                 err = sqlite_db_number(sqlite, "SELECT count(*) FROM meta", &ignored, note);
         if (!err)
@@ -241,7 +243,8 @@ static struct store_sqlite *make(const struct store_sqlite_config *config)
         return db;
 }
 
-enum err store_sqlite_open(const struct store_sqlite_config *config, struct store_sqlite **ret_db, struct err_note *note)
+enum err store_sqlite_open(const struct store_sqlite_config *config, struct store_sqlite **ret_db,
+                           struct err_note *note)
 {
         struct store_sqlite *db = make(config);
         enum err err = open_writer(db, note);

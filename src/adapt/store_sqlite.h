@@ -28,19 +28,19 @@ struct store_sqlite;
 
 struct store_sqlite_health {
         bool is_ready;
-        bool is_fatal;       /* the process must end with a failure */
-        enum err err;        /* why; ERR_OK when ready */
+        bool is_fatal; /* the process must end with a failure */
+        enum err err;  /* why; ERR_OK when ready */
         struct err_note note;
 };
 
 /* Callbacks may be NULL and run on the writer's thread; they must not call back into the store. */
 struct store_sqlite_config {
-        const char *directory;  /* borrowed while opening; the file is DIRECTORY/triaged.db */
-        size_t queue_max;       /* commits that may wait or be written; 0: 10,000 */
-        int64_t min_free_bytes; /* the floor; 0: none */
+        const char *directory;   /* borrowed while opening; the file is DIRECTORY/triaged.db */
+        size_t queue_max;        /* commits that may wait or be written; 0: 10,000 */
+        int64_t min_free_bytes;  /* the floor; 0: none */
         size_t checkpoint_pages; /* pages of 4 KiB in the log before it is emptied; 0: 4,000 */
-        int64_t max_pages;      /* cap of the database, pages of 4 KiB; 0: none */
-        int busy_timeout_ms;    /* how long to wait for a lock that another program holds; 0: 250 */
+        int64_t max_pages;       /* cap of the database, pages of 4 KiB; 0: none */
+        int busy_timeout_ms;     /* how long to wait for a lock that another program holds; 0: 250 */
         void *arg;
         void (*on_health)(void *arg, const struct store_sqlite_health *health);
         void (*on_commit)(void *arg, size_t batch, int64_t duration_us);
@@ -72,8 +72,8 @@ size_t store_sqlite_queued(struct store_sqlite *db);
 struct store_key {
         int64_t id; /* given by the store */
         struct str name;
-        struct digest hash; /* of the key; the key itself is nowhere */
-        struct str scopes;  /* as the caller writes them */
+        struct digest hash;      /* of the key; the key itself is nowhere */
+        struct str scopes;       /* as the caller writes them */
         int64_t rate_per_minute; /* -1: the server's default */
         int64_t rate_burst;
         int64_t created_at_ms;
@@ -111,15 +111,18 @@ struct store_article_counts {
 };
 
 /* All or nothing. An article that differs in no more than its time is unchanged. */
-enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles, size_t count,
-                                   struct store_article_counts *ret_counts, struct err_note *note) MUST_USE;
+enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles,
+                                   size_t count, struct store_article_counts *ret_counts,
+                                   struct err_note *note) MUST_USE;
 
 enum err store_sqlite_delete_article(struct store_sqlite *db, struct str id, struct err_note *note) MUST_USE;
 
 /* All articles by id, in the arena. ERR_TOO_LARGE when it is full. */
-enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena, struct store_article **ret_articles,
-                                    size_t *ret_count, struct err_note *note) MUST_USE;
+enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena,
+                                    struct store_article **ret_articles, size_t *ret_count,
+                                    struct err_note *note) MUST_USE;
 
-enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count, struct err_note *note) MUST_USE;
+enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count,
+                                     struct err_note *note) MUST_USE;
 
 #endif

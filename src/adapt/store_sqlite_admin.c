@@ -37,8 +37,8 @@ struct list_query {
         read_row *read_row;
 };
 
-static enum err read_rows(sqlite3 *db, const struct list_query *query, struct arena *arena, char *rows, size_t count,
-                          struct err_note *note)
+static enum err read_rows(sqlite3 *db, const struct list_query *query, struct arena *arena, char *rows,
+                          size_t count, struct err_note *note)
 {
         struct sqlite_binder b;
         enum err err = prepare(db, query->rows_sql, &b, note);
@@ -47,7 +47,8 @@ static enum err read_rows(sqlite3 *db, const struct list_query *query, struct ar
         int code = SQLITE_ROW;
         for (size_t i = 0; !err && i < count && (code = sqlite3_step(b.stmt)) == SQLITE_ROW; i++)
                 if (!query->read_row(b.stmt, arena, rows + i * query->row_bytes))
-                        err = err_set(note, ERR_TOO_LARGE, "the list is larger than the memory set aside for it");
+                        err = err_set(note, ERR_TOO_LARGE,
+                                      "the list is larger than the memory set aside for it");
         if (!err && code != SQLITE_ROW)
                 err = sqlite_db_err(db, code, note);
         (void)sqlite3_finalize(b.stmt);
@@ -63,7 +64,8 @@ static enum err list_all(sqlite3 *db, const struct list_query *query, struct are
                 err = sqlite_db_number(db, query->count_sql, &count, note);
         char *rows = err ? NULL : arena_zeroed(arena, (size_t)(count + 1) * query->row_bytes);
         if (!err && !rows)
-                err = err_set(note, ERR_TOO_LARGE, "%lld rows are more than the memory set aside for them", (long long)count);
+                err = err_set(note, ERR_TOO_LARGE, "%lld rows are more than the memory set aside for them",
+                              (long long)count);
         if (!err)
                 err = read_rows(db, query, arena, rows, (size_t)count, note);
         sqlite_db_rollback(db);
@@ -98,10 +100,11 @@ static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *n
         struct key_call *add = list_item(call, struct key_call, call);
         const struct store_key *key = add->key;
         struct sqlite_binder b;
-        enum err err = prepare(db,
-                               "INSERT INTO api_key(name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at)"
-                               " VALUES(?,?,?,?,?,?,?)",
-                               &b, note);
+        enum err err = prepare(
+                db,
+                "INSERT INTO api_key(name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at)"
+                " VALUES(?,?,?,?,?,?,?)",
+                &b, note);
         if (err)
                 return err;
         bind_text(&b, key->name);
@@ -118,7 +121,8 @@ static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *n
         return err;
 }
 
-enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *key, int64_t *ret_id, struct err_note *note)
+enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *key, int64_t *ret_id,
+                              struct err_note *note)
 {
         struct key_call add = {.call.run = add_key, .key = key};
         enum err err = writer_call(db, &add.call, note);
@@ -131,7 +135,8 @@ static enum err revoke_key(struct store_call *call, sqlite3 *db, struct err_note
 {
         struct key_call *revoke = list_item(call, struct key_call, call);
         struct sqlite_binder b;
-        enum err err = prepare(db, "UPDATE api_key SET revoked_at = ? WHERE name = ? AND revoked_at = 0", &b, note);
+        enum err err = prepare(db, "UPDATE api_key SET revoked_at = ? WHERE name = ? AND revoked_at = 0", &b,
+                               note);
         if (err)
                 return err;
         bind_i64(&b, revoke->now_ms);
@@ -142,7 +147,8 @@ static enum err revoke_key(struct store_call *call, sqlite3 *db, struct err_note
         return err;
 }
 
-enum err store_sqlite_revoke_key(struct store_sqlite *db, struct str name, int64_t now_ms, struct err_note *note)
+enum err store_sqlite_revoke_key(struct store_sqlite *db, struct str name, int64_t now_ms,
+                                 struct err_note *note)
 {
         struct key_call revoke = {.call.run = revoke_key, .name = name, .now_ms = now_ms};
         return writer_call(db, &revoke.call, note);
@@ -166,8 +172,9 @@ enum err store_sqlite_list_keys(struct store_sqlite *db, struct arena *arena, st
 {
         static const struct list_query query = {
                 .count_sql = "SELECT count(*) FROM api_key",
-                .rows_sql = "SELECT id, name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at"
-                            " FROM api_key ORDER BY id",
+                .rows_sql =
+                        "SELECT id, name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at"
+                        " FROM api_key ORDER BY id",
                 .row_bytes = sizeof(struct store_key),
                 .read_row = read_key,
         };
@@ -210,14 +217,18 @@ static enum err prepare_articles(sqlite3 *db, struct article_stmts *stmts, struc
 {
         enum err err = sqlite_db_prepare(db, "SELECT 1 FROM article WHERE id = ?", &stmts->find, note);
         if (!err)
-                err = sqlite_db_prepare(db,
-                                        "UPDATE article SET title=?2, body=?3, url=?4, locale=?5, aliases=?6, tags=?7,"
-                                        " updated_at=?8 WHERE id=?1 AND (title, body) IS NOT (?2, ?3)"
-                                        " OR id=?1 AND (url, locale, aliases, tags) IS NOT (?4, ?5, ?6, ?7)",
-                                        &stmts->update, note);
+                err = sqlite_db_prepare(
+                        db,
+                        "UPDATE article SET title=?2, body=?3, url=?4, locale=?5, aliases=?6, tags=?7,"
+                        " updated_at=?8 WHERE id=?1 AND (title, body) IS NOT (?2, ?3)"
+                        " OR id=?1 AND (url, locale, aliases, tags) IS NOT (?4, ?5, ?6, ?7)",
+                        &stmts->update, note);
         if (!err)
-                err = sqlite_db_prepare(db, "INSERT INTO article(id, title, body, url, locale, aliases, tags, updated_at)"
-                                            " VALUES(?,?,?,?,?,?,?,?)", &stmts->insert, note);
+                err = sqlite_db_prepare(
+                        db,
+                        "INSERT INTO article(id, title, body, url, locale, aliases, tags, updated_at)"
+                        " VALUES(?,?,?,?,?,?,?,?)",
+                        &stmts->insert, note);
         return err;
 }
 
@@ -230,8 +241,9 @@ static int find_article(const struct article_stmts *stmts, const struct store_ar
         return code;
 }
 
-static enum err put_article(sqlite3 *db, const struct article_stmts *stmts, const struct store_article *article,
-                            struct store_article_counts *counts, struct err_note *note)
+static enum err put_article(sqlite3 *db, const struct article_stmts *stmts,
+                            const struct store_article *article, struct store_article_counts *counts,
+                            struct err_note *note)
 {
         int found = find_article(stmts, article);
         if (found != SQLITE_ROW && found != SQLITE_DONE)
@@ -265,8 +277,9 @@ static enum err put_articles(struct store_call *call, sqlite3 *db, struct err_no
         return err;
 }
 
-enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles, size_t count,
-                                   struct store_article_counts *ret_counts, struct err_note *note)
+enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles,
+                                   size_t count, struct store_article_counts *ret_counts,
+                                   struct err_note *note)
 {
         struct article_call put = {.call.run = put_articles, .articles = articles, .count = count};
         enum err err = writer_call(db, &put.call, note);
@@ -310,12 +323,15 @@ static bool read_article(sqlite3_stmt *stmt, struct arena *arena, void *ret_row)
 
 static const char count_articles[] = "SELECT count(*) FROM article";
 
-enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena, struct store_article **ret_articles,
-                                    size_t *ret_count, struct err_note *note)
+enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena,
+                                    struct store_article **ret_articles, size_t *ret_count,
+                                    struct err_note *note)
 {
         static const struct list_query query = {
                 .count_sql = count_articles,
-                .rows_sql = "SELECT id, title, body, url, locale, aliases, tags, updated_at FROM article ORDER BY id",
+                .rows_sql =
+                        "SELECT id, title, body, url, locale, aliases, tags, updated_at FROM article"
+                            " ORDER BY id",
                 .row_bytes = sizeof(struct store_article),
                 .read_row = read_article,
         };

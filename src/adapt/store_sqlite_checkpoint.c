@@ -52,7 +52,8 @@ static void *checkpointer_main(void *arg)
 enum err checkpointer_open(struct store_sqlite *db, struct err_note *note)
 {
         struct checkpointer *checkpointer = &db->checkpointer;
-        struct sqlite_options options = {.cache_kib = 64, .busy_timeout_ms = 0, .max_pages = db->config.max_pages};
+        struct sqlite_options options = {
+                .cache_kib = 64, .busy_timeout_ms = 0, .max_pages = db->config.max_pages};
         enum err err = sqlite_db_open(db->path, &options, &checkpointer->db, note);
         if (err)
                 return err;

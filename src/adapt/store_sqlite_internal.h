@@ -62,13 +62,13 @@ struct writer {
         struct rows rows;
         struct pending batch[BATCH_MAX];
         size_t batch_count;
-        size_t log_pages;         /* in the write-ahead log after the last commit */
-        size_t checkpoint_at;     /* log_pages that wake the checkpoint thread */
-        int64_t free_bytes;       /* as of free_checked_ms */
+        size_t log_pages;     /* in the write-ahead log after the last commit */
+        size_t checkpoint_at; /* log_pages that wake the checkpoint thread */
+        int64_t free_bytes;   /* as of free_checked_ms */
         int64_t free_checked_ms;
         int64_t probe_at_ms;
         int64_t sweep_at_ms;
-        enum err ailment;         /* ERR_OK: healthy */
+        enum err ailment; /* ERR_OK: healthy */
         struct err_note ailment_note;
 };
 
@@ -76,7 +76,7 @@ struct checkpointer {
         pthread_t thread;
         sqlite3 *db;
         pthread_cond_t wake;
-        bool is_wanted;  /* under db->lock, like all below */
+        bool is_wanted; /* under db->lock, like all below */
         bool is_running;
         bool is_tail_due; /* the bulk is done: the writer copies what came in the meantime */
         bool is_closing;

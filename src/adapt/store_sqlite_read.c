@@ -17,19 +17,21 @@ static const char *const texts[READER_COUNT] = {
                           " FROM idempotency i JOIN message m ON m.id = i.message_row"
                           " WHERE i.key = ? AND i.expires_at > ?",
         [READER_MESSAGE] = "SELECT key_id, check_word, answer FROM message WHERE id = ?",
-        [READER_REVIEWS] = "SELECT r.message_row, m.check_word, r.due_at, m.received_at, r.category, m.intent, r.severity,"
-                           " m.channel, r.reason, r.status, m.text, m.request_id"
-                           " FROM review r JOIN message m ON m.id = r.message_row"
-                           " WHERE (r.due_at, r.message_row) > (?1, ?2) AND r.due_at < ?3 AND r.status = 'pending_review'"
-                           " AND (?4 OR r.key_id = ?5) AND (?6 IS NULL OR r.category = ?6)"
-                           " AND r.severity IN (?7, ?8, ?9, ?10) ORDER BY r.due_at, r.message_row LIMIT ?11",
+        [READER_REVIEWS] =
+                "SELECT r.message_row, m.check_word, r.due_at, m.received_at, r.category, m.intent,"
+                " r.severity, m.channel, r.reason, r.status, m.text, m.request_id"
+                " FROM review r JOIN message m ON m.id = r.message_row"
+                " WHERE (r.due_at, r.message_row) > (?1, ?2) AND r.due_at < ?3"
+                " AND r.status = 'pending_review' AND (?4 OR r.key_id = ?5) AND (?6 IS NULL OR r.category = ?6)"
+                " AND r.severity IN (?7, ?8, ?9, ?10) ORDER BY r.due_at, r.message_row LIMIT ?11",
 };
 
 enum err reader_open(struct store_sqlite *db, struct err_note *note)
 {
         struct reader *reader = &db->reader;
-        struct sqlite_options options = {
-                .is_read_only = true, .cache_kib = READER_CACHE_KIB, .busy_timeout_ms = db->config.busy_timeout_ms};
+        struct sqlite_options options = {.is_read_only = true,
+                                         .cache_kib = READER_CACHE_KIB,
+                                         .busy_timeout_ms = db->config.busy_timeout_ms};
         enum err err = sqlite_db_open(db->path, &options, &reader->db, note);
         if (err)
                 return err;
@@ -105,7 +107,8 @@ static void bind_reviews(struct sqlite_binder *b, const struct store_reviews_que
         bind_i64(b, query->viewer.key_id);
         bind_word(b, query->has_category ? category_name(query->category) : NULL);
         for (int severity = SEVERITY_NONE; severity < SEVERITY_COUNT; severity++)
-                bind_word(b, severity < (int)query->min_severity ? NULL : severity_name((enum severity)severity));
+                bind_word(b, severity < (int)query->min_severity ? NULL
+                                                                 : severity_name((enum severity)severity));
         bind_i64(b, (int64_t)query->limit + 1);
 }
 
@@ -126,7 +129,8 @@ static enum err review_row(sqlite3_stmt *stmt, struct arena *arena, struct revie
         review->id.check = (uint64_t)sqlite3_column_int64(stmt, 1);
         review->due_at_ms = sqlite3_column_int64(stmt, 2);
         review->received_at_ms = sqlite3_column_int64(stmt, 3);
-        bool is_copied = column_copy(stmt, 8, arena, &review->reason) && column_copy(stmt, 9, arena, &review->status) &&
+        bool is_copied = column_copy(stmt, 8, arena, &review->reason) &&
+                         column_copy(stmt, 9, arena, &review->status) &&
                          column_copy(stmt, 10, arena, &review->text.safe);
         return is_copied ? ERR_OK : ERR_TOO_LARGE;
 }
@@ -196,22 +200,28 @@ static void finish_lookup(struct work *work)
         task->run(task);
 }
 
-static void start_lookup(struct facade *facade, const struct lookup *wanted)
+static void start_lookup(struct store *store, enum reader_stmt which, void *op, struct task *task,
+                         enum err *ret_result)
 {
+        struct facade *facade = list_item(store, struct facade, store);
         facade->in_flight++;
         if (facade->lookups >= LOOKUPS_MAX) {
-                *wanted->ret_result = ERR_OVERLOADED;
+                *ret_result = ERR_OVERLOADED;
                 pthread_mutex_lock(&facade->db->lock);
-                facade_finish(facade, wanted->task);
+                facade_finish(facade, task);
                 pthread_mutex_unlock(&facade->db->lock);
                 return;
         }
         facade->lookups++;
         struct lookup *lookup = alloc_zeroed(1, sizeof *lookup);
-        *lookup = *wanted;
-        lookup->facade = facade;
-        lookup->work.run = run_lookup;
-        lookup->work.done = finish_lookup;
+        *lookup = (struct lookup){
+                .work = {.run = run_lookup, .done = finish_lookup},
+                .facade = facade,
+                .which = which,
+                .op = op,
+                .task = task,
+                .ret_result = ret_result,
+        };
         work_start(facade->loop, &lookup->work);
 }
 
@@ -224,8 +234,7 @@ static void finish_replay(struct task *task)
 void reader_replay(struct store *store, struct store_replay *op)
 {
         op->task.run = finish_replay;
-        start_lookup(list_item(store, struct facade, store),
-                     &(struct lookup){.which = READER_REPLAY, .op = op, .task = &op->task, .ret_result = &op->result});
+        start_lookup(store, READER_REPLAY, op, &op->task, &op->result);
 }
 
 static void finish_find_message(struct task *task)
@@ -237,8 +246,7 @@ static void finish_find_message(struct task *task)
 void reader_find_message(struct store *store, struct store_message_query *op)
 {
         op->task.run = finish_find_message;
-        start_lookup(list_item(store, struct facade, store),
-                     &(struct lookup){.which = READER_MESSAGE, .op = op, .task = &op->task, .ret_result = &op->result});
+        start_lookup(store, READER_MESSAGE, op, &op->task, &op->result);
 }
 
 static void finish_list_reviews(struct task *task)
@@ -252,6 +260,5 @@ void reader_list_reviews(struct store *store, struct store_reviews_query *op)
         op->task.run = finish_list_reviews;
         op->count = 0;
         op->has_more = false;
-        start_lookup(list_item(store, struct facade, store),
-                     &(struct lookup){.which = READER_REVIEWS, .op = op, .task = &op->task, .ret_result = &op->result});
+        start_lookup(store, READER_REVIEWS, op, &op->task, &op->result);
 }

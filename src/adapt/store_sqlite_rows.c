@@ -13,23 +13,29 @@ enum {
 static const char *const texts[ROWS_COUNT] = {
         [ROWS_BEGIN] = "BEGIN IMMEDIATE",
         [ROWS_COMMIT] = "COMMIT",
-        [ROWS_MESSAGE] = "INSERT INTO message(id, check_word, received_at, key_id, channel, category, intent,"
-                         " secondary_intent, confidence, source, severity, request_id, status, text, metadata,"
-                         " customer_id, model, prompt_version, decision_path, is_cached, action, priority,"
-                         " needs_review, article_id, answer)"
-                         " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        [ROWS_MESSAGE] =
+                "INSERT INTO message(id, check_word, received_at, key_id, channel, category, intent,"
+                " secondary_intent, confidence, source, severity, request_id, status, text, metadata,"
+                " customer_id, model, prompt_version, decision_path, is_cached, action, priority,"
+                " needs_review, article_id, answer)"
+                " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         /* A live key is never overwritten: it belongs to an answer that somebody was promised. */
-        [ROWS_IDEMPOTENCY] = "INSERT INTO idempotency(key, fingerprint, message_row, expires_at) VALUES(?1,?2,?3,?4)"
-                             " ON CONFLICT(key) DO UPDATE SET fingerprint=?2, message_row=?3, expires_at=?4"
-                             " WHERE expires_at <= ?5",
-        [ROWS_TICKET] = "INSERT INTO ticket(id, status, priority, queue, intent, created_at) VALUES(?,'open',?,?,?,?)",
-        [ROWS_COMPLIANCE] = "INSERT INTO compliance(id, severity, intent, secondary_intent, received_at, due_at, status,"
-                            " channel, text_digest, text_points, customer_id, product_id, is_report_candidate)"
-                            " VALUES(?,?,?,?,?,?,'pending_review',?,?,?,?,?,?)",
+        [ROWS_IDEMPOTENCY] =
+                "INSERT INTO idempotency(key, fingerprint, message_row, expires_at) VALUES(?1,?2,?3,?4)"
+                " ON CONFLICT(key) DO UPDATE SET fingerprint=?2, message_row=?3, expires_at=?4"
+                " WHERE expires_at <= ?5",
+        [ROWS_TICKET] =
+                "INSERT INTO ticket(id, status, priority, queue, intent, created_at)"
+                " VALUES(?,'open',?,?,?,?)",
+        [ROWS_COMPLIANCE] =
+                "INSERT INTO compliance(id, severity, intent, secondary_intent, received_at, due_at, status,"
+                " channel, text_digest, text_points, customer_id, product_id, is_report_candidate)"
+                " VALUES(?,?,?,?,?,?,'pending_review',?,?,?,?,?,?)",
         [ROWS_REVIEW] = "INSERT INTO review(due_at, message_row, severity, category, key_id, reason, status)"
                         " VALUES(?,?,?,?,?,?,'pending_review')",
-        [ROWS_OUTBOX] = "INSERT INTO outbox(message_row, external_system, action, created_at, state, attempts, payload)"
-                        " VALUES(?,?,?,?,'pending',0,?)",
+        [ROWS_OUTBOX] =
+                "INSERT INTO outbox(message_row, external_system, action, created_at, state, attempts,"
+                " payload) VALUES(?,?,?,?,'pending',0,?)",
         [ROWS_EXPIRED] = "SELECT key, expires_at FROM idempotency WHERE key > ? ORDER BY key LIMIT ?",
         [ROWS_FORGET] = "DELETE FROM idempotency WHERE key = ? AND expires_at <= ?",
         [ROWS_PROBE] = "INSERT OR REPLACE INTO meta(key, value) VALUES('probe', zeroblob(65536))",
@@ -204,7 +210,8 @@ static enum err write_outbox(struct rows *rows, const struct store_record *recor
         return run_bound(rows, &b, note);
 }
 
-enum err rows_write(struct rows *rows, const struct store_record *record, int64_t now_ms, struct err_note *note)
+enum err rows_write(struct rows *rows, const struct store_record *record, int64_t now_ms,
+                    struct err_note *note)
 {
         const struct outcome *outcome = record->outcome;
         enum err err = write_message(rows, record, note);
@@ -236,8 +243,8 @@ static enum err forget(struct rows *rows, const struct digest *key, int64_t now_
 }
 
 /* Collects the expired keys of one slice; *ret_seen is how many keys it looked at. */
-static enum err find_expired(struct rows *rows, int64_t now_ms, struct digest expired[SWEEP_SLICE], size_t *ret_seen,
-                             size_t *ret_expired, struct err_note *note)
+static enum err find_expired(struct rows *rows, int64_t now_ms, struct digest expired[SWEEP_SLICE],
+                             size_t *ret_seen, size_t *ret_expired, struct err_note *note)
 {
         struct sqlite_binder b = {.stmt = rows->stmts[ROWS_EXPIRED]};
         bind_blob(&b, rows->swept.bytes, rows->is_sweeping ? sizeof rows->swept.bytes : 0);

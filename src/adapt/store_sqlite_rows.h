@@ -26,7 +26,7 @@ enum rows_stmt {
 struct rows {
         sqlite3 *db; /* borrows */
         sqlite3_stmt *stmts[ROWS_COUNT];
-        struct buf payload; /* of the outbox entry that is being written */
+        struct buf payload;  /* of the outbox entry that is being written */
         struct digest swept; /* how far the sweep for expired idempotency keys has come */
         bool is_sweeping;
 };

@@ -59,8 +59,8 @@ static enum err take_step(sqlite3 *db, int64_t version, struct err_note *note)
         if (!err)
                 err = sqlite_db_exec(db, steps[version], note);
         char sql[96];
-        snprintf(sql, sizeof sql, "PRAGMA user_version=%lld; PRAGMA application_id=%d; COMMIT", (long long)version + 1,
-                 STORE_SQLITE_APPLICATION_ID);
+        snprintf(sql, sizeof sql, "PRAGMA user_version=%lld; PRAGMA application_id=%d; COMMIT",
+                 (long long)version + 1, STORE_SQLITE_APPLICATION_ID);
         if (!err)
                 err = sqlite_db_exec(db, sql, note);
         if (err)
@@ -81,7 +81,9 @@ static enum err check_identity(sqlite3 *db, const char *path, int64_t version, s
         if (!is_new && application != STORE_SQLITE_APPLICATION_ID)
                 return err_set(note, ERR_UNSUPPORTED, "%s is a database of another program", path);
         if (version > VERSION)
-                return err_set(note, ERR_UNSUPPORTED, "%s has version %lld, this program knows up to %d: run the newer program",
+                return err_set(note, ERR_UNSUPPORTED,
+                               "%s has version %lld, this program knows up to %d:"
+                               " run the newer program",
                                path, (long long)version, VERSION);
         return ERR_OK;
 }

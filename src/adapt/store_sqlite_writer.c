@@ -80,7 +80,8 @@ static void recover(struct store_sqlite *db)
 /* What fails for this store alone has its own error; all else that may pass is "unavailable". */
 static enum err as_told(enum err err)
 {
-        if (err == ERR_OK || is_fatal(err) || err == ERR_NO_SPACE || err == ERR_BUSY || sqlite_db_is_of_row(err))
+        if (err == ERR_OK || is_fatal(err) || err == ERR_NO_SPACE || err == ERR_BUSY ||
+            sqlite_db_is_of_row(err))
                 return err;
         return ERR_UNAVAILABLE;
 }
@@ -121,9 +122,10 @@ static void look_at_free_space(struct store_sqlite *db, int64_t now_ms)
                 writer->free_bytes = (int64_t)(fs.f_bavail * fs.f_frsize);
 }
 
-static bool is_below_floor(const struct store_sqlite *db)
+/* Without a floor nobody looks at the free space, and nothing is below it. */
+static bool is_below(const struct store_sqlite *db, int64_t floor)
 {
-        return db->config.min_free_bytes > 0 && db->writer.free_bytes < db->config.min_free_bytes;
+        return floor > 0 && db->writer.free_bytes < floor;
 }
 
 static enum err may_write(const struct store_sqlite *db, const struct store_record *record)
@@ -132,21 +134,22 @@ static enum err may_write(const struct store_sqlite *db, const struct store_reco
         if (is_fatal(writer->ailment))
                 return writer->ailment;
         bool is_safety = record->outcome->compliance.severity != SEVERITY_NONE;
-        if (!is_safety)
-                return as_told(writer->ailment ? writer->ailment : is_below_floor(db) ? ERR_NO_SPACE : ERR_OK);
-        bool is_reserve_used = db->config.min_free_bytes > 0 &&
-                               writer->free_bytes < db->config.min_free_bytes / RESERVE_SHARE;
-        return is_reserve_used ? ERR_NO_SPACE : ERR_OK;
+        if (writer->ailment && !is_safety)
+                return as_told(writer->ailment);
+        int64_t floor = db->config.min_free_bytes / (is_safety ? RESERVE_SHARE : 1);
+        return is_below(db, floor) ? ERR_NO_SPACE : ERR_OK;
 }
 
 static void watch_floor(struct store_sqlite *db, int64_t now_ms)
 {
         look_at_free_space(db, now_ms);
-        if (!is_below_floor(db) || db->writer.ailment)
+        if (!is_below(db, db->config.min_free_bytes) || db->writer.ailment)
                 return;
         struct err_note note;
-        fall_ill(db, err_set(&note, ERR_NO_SPACE, "%s: %lld bytes free, below the floor of %lld", db->directory,
-                             (long long)db->writer.free_bytes, (long long)db->config.min_free_bytes), &note);
+        fall_ill(db,
+                 err_set(&note, ERR_NO_SPACE, "%s: %lld bytes free, below the floor of %lld", db->directory,
+                         (long long)db->writer.free_bytes, (long long)db->config.min_free_bytes),
+                 &note);
 }
 
 /* ---- Commits ---- */
@@ -175,7 +178,8 @@ static enum err commit(struct store_sqlite *db, struct pending *batch, size_t co
 {
         struct err_note note = {.text = ""};
         int64_t started_us = now_us(CLOCK_MONOTONIC);
-        enum err err = is_fatal(db->writer.ailment) ? db->writer.ailment : write_all(&db->writer, batch, count, &note);
+        enum err err = is_fatal(db->writer.ailment) ? db->writer.ailment
+                                                    : write_all(&db->writer, batch, count, &note);
         settle(batch, count, as_told(err));
         if (!err && db->config.on_commit)
                 db->config.on_commit(db->config.arg, count, now_us(CLOCK_MONOTONIC) - started_us);
@@ -294,7 +298,7 @@ static void probe(struct store_sqlite *db, int64_t now_ms)
         writer->probe_at_ms = now_ms + PROBE_INTERVAL_MS;
         writer->free_checked_ms = 0;
         look_at_free_space(db, now_ms);
-        if (is_below_floor(db))
+        if (is_below(db, db->config.min_free_bytes))
                 return;
         struct err_note note;
         enum err err = rows_probe(&writer->rows, &note);
@@ -331,7 +335,8 @@ static void take(struct store_sqlite *db, struct list *calls)
         list_each(link, &db->facades) {
                 struct facade *facade = list_item(link, struct facade, link);
                 struct list *queued;
-                while (writer->batch_count < BATCH_MAX && (queued = list_pop_front(&facade->queued)) != NULL) {
+                while (writer->batch_count < BATCH_MAX &&
+                       (queued = list_pop_front(&facade->queued)) != NULL) {
                         struct task *task = list_item(queued, struct task, link);
                         struct store_commit *commit = list_item(task, struct store_commit, task);
                         writer->batch[writer->batch_count++] = (struct pending){commit, facade};

@@ -48,9 +48,10 @@ static inline struct log_field log_word(const char *name, const char *word)
         return (struct log_field){.name = name, .type = LOG_FIELD_TEXT, .text = str_from(word)};
 }
 
+/* An empty identifier leaves it out. */
 static inline struct log_field log_ident(const char *name, const struct ident *ident)
 {
-        return (struct log_field){.name = name, .type = LOG_FIELD_TEXT, .text = ident_str(ident)};
+        return log_word(name, ident->text[0] ? ident->text : NULL);
 }
 
 static inline struct log_field log_safe(const char *name, struct safe_text text)

@@ -46,7 +46,8 @@ static const struct {
         [CONNECTION_IDLE] = {consume_idle, idle_ms, connection_close, connection_close,
                              TO(HEAD) | TO(WRITE) | TO(LINGER) | TO(CLOSED)},
         [CONNECTION_HEAD] = {consume_head, head_ms, expire_head, end_malformed,
-                             TO(BODY) | TO(ANSWER) | TO(WRITE) | TO(DISCARD) | TO(IDLE) | TO(LINGER) | TO(CLOSED)},
+                             TO(BODY) | TO(ANSWER) | TO(WRITE) | TO(DISCARD) | TO(IDLE) | TO(LINGER) |
+                                     TO(CLOSED)},
         [CONNECTION_BODY] = {consume_body, body_ms, expire_body, end_malformed,
                              TO(ANSWER) | TO(WRITE) | TO(LINGER) | TO(CLOSED)},
         [CONNECTION_ANSWER] = {NULL, NULL, NULL, NULL, TO(WRITE) | TO(IDLE) | TO(LINGER) | TO(CLOSED)},
@@ -227,10 +228,14 @@ static size_t consume_head(struct connection *connection, struct str bytes)
         struct str head = {bytes.ptr + scan->start, used - scan->start};
         struct exchange *exchange = exchange_new(connection, head, &head);
         connection->exchange = exchange;
-        enum http_refusal refusal = REFUSAL_HEADERS_TOO_LARGE;
-        if (!exchange || http_parser_head(&connection->parser, head, scan, &exchange->arena, &exchange->request,
-                                          &exchange->head, &refusal) == HTTP_REFUSED) {
-                connection_refuse(connection, refusal);
+        if (!exchange) {
+                connection_refuse(connection, REFUSAL_HEADERS_TOO_LARGE);
+                return bytes.len;
+        }
+        progress = http_parser_head(&connection->parser, head, scan, &exchange->arena, &exchange->request,
+                                    &exchange->head);
+        if (progress == HTTP_REFUSED) {
+                connection_refuse(connection, connection->parser.refusal);
                 return bytes.len;
         }
         announce(connection, (struct str){bytes.ptr + used, bytes.len - used});
@@ -240,9 +245,8 @@ static size_t consume_head(struct connection *connection, struct str bytes)
 static size_t consume_body(struct connection *connection, struct str bytes)
 {
         size_t used;
-        enum http_refusal refusal;
         connection->phase_bytes += bytes.len;
-        switch (http_parser_body(&connection->parser, bytes, &connection->exchange->body, &used, &refusal)) {
+        switch (http_parser_body(&connection->parser, bytes, &connection->exchange->body, &used)) {
         case HTTP_MORE:
                 return used;
         case HTTP_DONE:
@@ -251,16 +255,15 @@ static size_t consume_body(struct connection *connection, struct str bytes)
         case HTTP_REFUSED:
                 break;
         }
-        connection_refuse(connection, refusal);
+        connection_refuse(connection, connection->parser.refusal);
         return bytes.len;
 }
 
 static size_t consume_discard(struct connection *connection, struct str bytes)
 {
         size_t used;
-        enum http_refusal refusal;
         connection->phase_bytes += bytes.len;
-        switch (http_parser_body(&connection->parser, bytes, NULL, &used, &refusal)) {
+        switch (http_parser_body(&connection->parser, bytes, NULL, &used)) {
         case HTTP_MORE:
                 return used;
         case HTTP_DONE:
@@ -345,7 +348,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 /* Stops reading from a client that sends far ahead of its answers, and starts again. */
 static void control_flow(struct connection *connection)
 {
-        bool has_to_wait = !states[connection->state].consume && connection_waiting(connection).len > FLOOD_BYTES;
+        bool is_reader = states[connection->state].consume != NULL;
+        bool has_to_wait = !is_reader && connection_waiting(connection).len > FLOOD_BYTES;
         if (has_to_wait == connection->is_paused || connection->is_eof)
                 return;
         connection->is_paused = has_to_wait;

@@ -118,9 +118,9 @@ static const llhttp_settings_t settings = {
         .on_message_complete = on_message_complete,
 };
 
-static enum http_progress refuse(enum http_refusal refusal, enum http_refusal *ret_refusal)
+static enum http_progress refuse(struct http_parser *parser, enum http_refusal refusal)
 {
-        *ret_refusal = refusal;
+        parser->refusal = refusal;
         return HTTP_REFUSED;
 }
 
@@ -155,39 +155,39 @@ static bool find_special(const struct parse *parse, struct special *special)
 }
 
 /* Our own idea of the framing, which has to be llhttp's too. */
-static enum http_progress check_framing(const struct parse *parse, const struct special *special, bool is_http_1_0,
-                                        enum http_refusal *ret_refusal)
+static enum http_progress check_framing(const struct parse *parse, const struct special *special,
+                                        bool is_http_1_0)
 {
         uint64_t length = 0;
         if (special->content_length.ptr && !str_to_u64(special->content_length, &length))
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
+                return refuse(parse->parser, REFUSAL_MALFORMED);
         bool is_chunked = special->transfer_encoding.ptr != NULL;
         if (is_chunked && (is_http_1_0 || special->content_length.ptr))
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
+                return refuse(parse->parser, REFUSAL_MALFORMED);
         if (is_chunked && !str_equal_nocase(special->transfer_encoding, STR("chunked"))) {
                 bool is_unknown = http_is_token(special->transfer_encoding);
-                return refuse(is_unknown ? REFUSAL_NOT_IMPLEMENTED : REFUSAL_MALFORMED, ret_refusal);
+                return refuse(parse->parser, is_unknown ? REFUSAL_NOT_IMPLEMENTED : REFUSAL_MALFORMED);
         }
         if (is_chunked != parse->head.is_chunked || length != parse->head.content_length)
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
+                return refuse(parse->parser, REFUSAL_MALFORMED);
         return HTTP_DONE;
 }
 
-static enum http_progress check_head(struct parse *parse, const struct head_scan *scan, enum http_refusal *ret_refusal)
+static enum http_progress check_head(struct parse *parse, const struct head_scan *scan)
 {
         struct special special = {0};
         if (!find_special(parse, &special))
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
+                return refuse(parse->parser, REFUSAL_MALFORMED);
         if (special.host.ptr ? !http_is_authority(special.host) : !scan->is_http_1_0)
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
-        if (check_framing(parse, &special, scan->is_http_1_0, ret_refusal) == HTTP_REFUSED)
+                return refuse(parse->parser, REFUSAL_MALFORMED);
+        if (check_framing(parse, &special, scan->is_http_1_0) == HTTP_REFUSED)
                 return HTTP_REFUSED;
         parse->head.is_http_1_0 = scan->is_http_1_0;
         parse->head.has_body = parse->head.is_chunked || parse->head.content_length > 0;
         /* HTTP/1.0 knows no expectations (RFC 9110, 10.1.1). */
         if (special.expect.ptr && !scan->is_http_1_0) {
                 if (!str_equal_nocase(special.expect, STR("100-continue")))
-                        return refuse(REFUSAL_EXPECTATION_FAILED, ret_refusal);
+                        return refuse(parse->parser, REFUSAL_EXPECTATION_FAILED);
                 parse->head.expects_continue = parse->head.has_body;
         }
         return HTTP_DONE;
@@ -195,39 +195,39 @@ static enum http_progress check_head(struct parse *parse, const struct head_scan
 
 /* A head that llhttp does not take. A transfer coding that nobody here knows is no error of the
  * client's, but llhttp calls it one, so we look for it ourselves. */
-static enum http_progress refuse_head(const struct parse *parse, enum http_refusal *ret_refusal)
+static enum http_progress refuse_head(const struct parse *parse)
 {
         struct special special = {0};
         bool is_sound = parse->has_all_headers && find_special(parse, &special) && !special.content_length.ptr;
         bool is_unknown = is_sound && http_is_token(special.transfer_encoding) &&
                           !str_equal_nocase(special.transfer_encoding, STR("chunked"));
-        return refuse(is_unknown ? REFUSAL_NOT_IMPLEMENTED : REFUSAL_MALFORMED, ret_refusal);
+        return refuse(parse->parser, is_unknown ? REFUSAL_NOT_IMPLEMENTED : REFUSAL_MALFORMED);
 }
 
 enum http_progress http_parser_head(struct http_parser *parser, struct str head, const struct head_scan *scan,
-                                    struct arena *arena, struct http_request *request, struct http_head *ret_head,
-                                    enum http_refusal *ret_refusal)
+                                    struct arena *arena, struct http_request *request,
+                                    struct http_head *ret_head)
 {
         struct parse parse = {.parser = parser, .capacity = scan->lines - 1};
         parse.headers = arena_alloc(arena, (parse.capacity + 1) * sizeof *parse.headers);
-        if (!parse.headers)
-                return refuse(REFUSAL_HEADERS_TOO_LARGE, ret_refusal);
         *parser = (struct http_parser){0};
+        if (!parse.headers)
+                return refuse(parser, REFUSAL_HEADERS_TOO_LARGE);
         llhttp_init(&parser->llhttp, HTTP_REQUEST, &settings);
         parser->llhttp.data = &parse;
         llhttp_errno_t error = llhttp_execute(&parser->llhttp, head.ptr, head.len);
         parser->llhttp.data = NULL;
         if (error != HPE_OK && error != HPE_PAUSED)
-                return refuse_head(&parse, ret_refusal);
+                return refuse_head(&parse);
         if (parse.count != parse.capacity)
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
-        if (check_head(&parse, scan, ret_refusal) == HTTP_REFUSED)
+                return refuse(parser, REFUSAL_MALFORMED);
+        if (check_head(&parse, scan) == HTTP_REFUSED)
                 return HTTP_REFUSED;
         /* llhttp stops behind a head without a body, and only there. */
         if (parse.head.has_body != (error == HPE_OK))
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
+                return refuse(parser, REFUSAL_MALFORMED);
         if (!http_split_target(parse.target, scan->method, &request->path, &request->query))
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
+                return refuse(parser, REFUSAL_MALFORMED);
         request->method = scan->method;
         request->target = parse.target;
         request->headers = parse.headers;
@@ -237,19 +237,21 @@ enum http_progress http_parser_head(struct http_parser *parser, struct str head,
 }
 
 enum http_progress http_parser_body(struct http_parser *parser, struct str input, struct buf *body,
-                                    size_t *ret_used, enum http_refusal *ret_refusal)
+                                    size_t *ret_used)
 {
         struct parse parse = {.parser = parser, .body = body, .framing = input.ptr};
         parser->llhttp.data = &parse;
         llhttp_errno_t error = llhttp_execute(&parser->llhttp, input.ptr, input.len);
         parser->llhttp.data = NULL;
         if (parse.is_too_large)
-                return refuse(REFUSAL_PAYLOAD_TOO_LARGE, ret_refusal);
+                return refuse(parser, REFUSAL_PAYLOAD_TOO_LARGE);
         if (error != HPE_OK && error != HPE_PAUSED)
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
-        size_t used = error == HPE_PAUSED ? (size_t)(llhttp_get_error_pos(&parser->llhttp) - input.ptr) : input.len;
+                return refuse(parser, REFUSAL_MALFORMED);
+        size_t used = input.len;
+        if (error == HPE_PAUSED)
+                used = (size_t)(llhttp_get_error_pos(&parser->llhttp) - input.ptr);
         if (!is_strict_framing(&parse, input.ptr + used))
-                return refuse(REFUSAL_MALFORMED, ret_refusal);
+                return refuse(parser, REFUSAL_MALFORMED);
         *ret_used = used;
         return error == HPE_PAUSED ? HTTP_DONE : HTTP_MORE;
 }

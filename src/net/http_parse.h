@@ -21,6 +21,7 @@ struct http_parser {
         size_t chunks;
         size_t framing_bytes; /* sizes, extensions and trailers so far */
         char previous;        /* byte of them */
+        enum http_refusal refusal; /* behind HTTP_REFUSED */
 };
 
 /* What the head says beside the request itself. */
@@ -36,12 +37,12 @@ struct http_head {
 /* Starts a request. `head` is what head_scan() found, borrowed by the strings of the request.
  * Fills all that a head tells of *request. HTTP_DONE or HTTP_REFUSED. */
 enum http_progress http_parser_head(struct http_parser *parser, struct str head, const struct head_scan *scan,
-                                    struct arena *arena, struct http_request *request, struct http_head *ret_head,
-                                    enum http_refusal *ret_refusal);
+                                    struct arena *arena, struct http_request *request,
+                                    struct http_head *ret_head);
 
 /* Goes on with the body of a head that has one: appends what it holds to `body`, whose maximum is
  * the cap of bodies; NULL drops it. HTTP_DONE: *ret_used bytes belonged to this request. */
 enum http_progress http_parser_body(struct http_parser *parser, struct str input, struct buf *body,
-                                    size_t *ret_used, enum http_refusal *ret_refusal);
+                                    size_t *ret_used);
 
 #endif

@@ -57,7 +57,8 @@ static enum err parse_address(struct str text, struct address *ret_address, stru
         struct address address;
         if (!rest.ptr || !str_to_u64(rest, &port) || port > UINT16_MAX ||
             !parse_host(host, is_six, (in_port_t)port, &address))
-                return err_set(note, ERR_INVALID, "\"%.*s\" is not an address such as 127.0.0.1:8080 or [::1]:8080",
+                return err_set(note, ERR_INVALID,
+                               "\"%.*s\" is not an address such as 127.0.0.1:8080 or [::1]:8080",
                                STR_ARGS(text));
         *ret_address = address;
         return ERR_OK;

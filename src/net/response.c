@@ -72,7 +72,8 @@ bool response_has_body(const struct http_response *response)
         return response->status != 204 && response->status != 304;
 }
 
-void response_head(struct buf *out, const struct http_response *response, const struct response_framing *framing)
+void response_head(struct buf *out, const struct http_response *response,
+                   const struct response_framing *framing)
 {
         append_status_line(out, response->status);
         append_header(out, STR("Date"), str_from(framing->date));
@@ -102,8 +103,8 @@ void response_date(int64_t wall_s, char ret_text[RESPONSE_DATE_BYTES])
         struct tm tm;
         gmtime_r(&seconds, &tm);
         char text[96];
-        snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday, tm.tm_mday,
-                 months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+        snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
+                 tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
         memcpy(ret_text, text, RESPONSE_DATE_BYTES - 1);
         ret_text[RESPONSE_DATE_BYTES - 1] = '\0';
 }

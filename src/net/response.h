@@ -17,7 +17,8 @@ struct response_framing {
 
 /* Appends it all up to the empty line; the caller sends the body behind it, unless
  * response_has_body() says that there is none or the request was HEAD. */
-void response_head(struct buf *out, const struct http_response *response, const struct response_framing *framing);
+void response_head(struct buf *out, const struct http_response *response,
+                   const struct response_framing *framing);
 
 /* 204 and 304 have none, whatever the application gave (RFC 9110, 6.4.1). */
 bool response_has_body(const struct http_response *response);

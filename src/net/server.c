@@ -190,7 +190,8 @@ static void free_server(struct task *task)
 
 void server_release(struct server *server)
 {
-        bool is_empty = server->connection_count == 0 && server->exchange_count == 0 && server->is_listener_closed;
+        bool is_empty = server->connection_count == 0 && server->exchange_count == 0 &&
+                        server->is_listener_closed;
         if (!server->is_closing || !is_empty || server->free_task.run)
                 return;
         /* Later: whoever let go of the last piece may still stand inside it. */

@@ -30,6 +30,7 @@
 struct server;
 struct exchange;
 
+/* Others are refused with 501. */
 enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_METHOD_PUT, HTTP_METHOD_PATCH,
                    HTTP_METHOD_DELETE, HTTP_METHOD_OPTIONS };
 
@@ -62,7 +63,7 @@ struct http_request {
         struct str body;      /* whole, decoded; absent in on_head, "" when there is none */
         struct str peer;      /* numeric address, "" for a local socket; IPv4 in IPv6 as IPv4 */
         bool is_loopback;     /* the peer is on this machine */
-        int64_t started_us;   /* monotonic, when its first byte was looked at: not behind its forerunner's answer */
+        int64_t started_us;   /* monotonic, when its first byte was looked at */
 };
 
 /* Everything in it is copied. Names and values of headers hold no CR, LF or NUL: a bug if they do. */
@@ -95,7 +96,8 @@ struct server_handlers {
         void (*on_request)(void *arg, struct exchange *exchange);
         /* Fills status, headers and body of a refusal of the server's own; `arena` holds them. The
          * connection is closed behind it. */
-        void (*on_refusal)(void *arg, enum http_refusal refusal, struct arena *arena, struct http_response *ret_response);
+        void (*on_refusal)(void *arg, enum http_refusal refusal, struct arena *arena,
+                           struct http_response *ret_response);
         /* A connection was opened (+1) or closed (-1); for gauges. NULL: nobody counts. */
         void (*on_connection)(void *arg, int change);
         /* No connection can be accepted (an errno: mostly out of descriptors). Told once; the
@@ -106,8 +108,8 @@ struct server_handlers {
 /* The status that the table above promises. */
 int http_refusal_status(enum http_refusal refusal);
 
-/* A listening TCP socket, SO_REUSEPORT, non-blocking, close-on-exec. `address` is "127.0.0.1:8080" or "[::1]:0".
- * ERR_INVALID for an address that cannot be parsed, ERR_BUSY when it is taken, ERR_IO otherwise. */
+/* A listening TCP socket, SO_REUSEPORT, non-blocking, close-on-exec. `address` is "127.0.0.1:8080"
+ * or "[::1]:0", numeric. ERR_INVALID for an address that cannot be parsed, ERR_BUSY when it is taken, ERR_IO otherwise. */
 enum err server_listen_tcp(struct str address, int *ret_fd, struct err_note *note) MUST_USE;
 
 /* A listening Unix socket of mode 0600; an old socket file in its place is removed. */

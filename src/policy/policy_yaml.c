@@ -109,6 +109,7 @@ enum err yaml_read_file(struct arena *arena, const char *path, struct str *ret_t
 struct reader {
         struct yaml_check *check;
         struct arena *arena;
+        struct str text;
         yaml_parser_t parser;
         yaml_event_t event; /* the current one; owned until the next */
 };
@@ -124,8 +125,11 @@ static bool reader_next(struct reader *reader)
         if (yaml_parser_parse(&reader->parser, &reader->event))
                 return true;
         const yaml_parser_t *parser = &reader->parser;
+        unsigned line = 1;
+        for (size_t i = 0; i < parser->problem_offset && i < reader->text.len; i++)
+                line += reader->text.ptr[i] == '\n';
         if (parser->error == YAML_READER_ERROR)
-                fail_file(reader->check, ERR_SYNTAX, 0, "not valid UTF-8 at byte %zu", parser->problem_offset);
+                fail_file(reader->check, ERR_SYNTAX, line, "not valid UTF-8");
         else
                 fail_file(reader->check, ERR_SYNTAX, (unsigned)parser->problem_mark.line + 1, "%s",
                           parser->problem ? parser->problem : "cannot be read");
@@ -267,7 +271,7 @@ static struct yaml_node *read_document(struct reader *reader)
 
 struct yaml_node *yaml_parse(struct yaml_check *check, struct arena *arena, struct str text)
 {
-        struct reader reader = {.check = check, .arena = arena};
+        struct reader reader = {.check = check, .arena = arena, .text = text};
         if (text.len > YAML_FILE_MAX_BYTES) {
                 fail_file(check, ERR_TOO_LARGE, 0, "is larger than 1 MiB");
                 return NULL;

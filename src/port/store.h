@@ -4,10 +4,13 @@
  * A `struct store` belongs to one loop. An operation lives in its caller's memory from x_start()
  * until its `done`, which runs exactly once, on that loop, never before x_start() returned.
  * A commit cannot be cancelled; whoever lost interest waits for `done` all the same.
- * Inputs are borrowed until `done`; outputs are in the arena that the caller gave.
+ * Inputs are borrowed until `done`; outputs are in the arena that the caller gave and that is the
+ * store's own until then (a look-up fills it on another thread).
  *
  * Errors: ERR_OVERLOADED (queue full), ERR_NO_SPACE, ERR_BUSY, ERR_UNAVAILABLE (may pass),
- * ERR_IO, ERR_CORRUPT (the process must end), ERR_NOT_FOUND for look-ups.
+ * ERR_IO, ERR_CORRUPT (the process must end), ERR_NOT_FOUND for look-ups, ERR_TOO_LARGE when the
+ * arena cannot hold the answer. Of one record alone: ERR_EXISTS (its idempotency key is in use),
+ * ERR_INVALID, ERR_TOO_LARGE.
  */
 #ifndef PORT_STORE_H
 #define PORT_STORE_H

@@ -40,7 +40,8 @@ struct builder {
 
 struct kb_term *kb_index_find(const struct kb_index *index, struct str stem, uint64_t hash)
 {
-        for (size_t slot = hash & index->slot_mask; index->slots[slot]; slot = (slot + 1) & index->slot_mask) {
+        for (size_t slot = hash & index->slot_mask; index->slots[slot];
+             slot = (slot + 1) & index->slot_mask) {
                 struct kb_term *term = index->terms + index->slots[slot] - 1;
                 if (term->hash == hash && str_equal(term->stem, stem))
                         return term;
@@ -91,13 +92,15 @@ static void see(struct sightings *sightings, uint32_t term, size_t place)
 {
         if (sightings->count == sightings->capacity) {
                 sightings->capacity = sightings->capacity * 2 + 1024;
-                sightings->items = alloc_resize(sightings->items, sightings->capacity * sizeof *sightings->items);
+                sightings->items =
+                        alloc_resize(sightings->items, sightings->capacity * sizeof *sightings->items);
         }
         sightings->items[sightings->count++] = (struct sighting){term, (uint32_t)place};
 }
 
 /* Number of words in it. */
-static size_t read_text(struct builder *builder, struct str text, size_t article, struct sightings *into, size_t place)
+static size_t read_text(struct builder *builder, struct str text, size_t article, struct sightings *into,
+                        size_t place)
 {
         struct kb_words words = {.rest = text, .stemmer = builder->stemmer};
         size_t count = 0;
@@ -127,7 +130,8 @@ static void read_articles(struct builder *builder)
                 read_question(builder, article->title, i);
                 for (size_t j = 0; j < article->alias_count; j++)
                         read_question(builder, article->aliases[j], i);
-                builder->body_lens[i] = (uint32_t)read_text(builder, article->body, i, &builder->in_bodies, i);
+                builder->body_lens[i] =
+                        (uint32_t)read_text(builder, article->body, i, &builder->in_bodies, i);
         }
 }
 
@@ -204,18 +208,20 @@ static void post_bodies(struct builder *builder)
 static enum err check_article(const struct article *article, size_t number, struct err_note *note)
 {
         if (article->id.len == 0 || article->title.len == 0)
-                return err_set(note, ERR_INVALID, "article %zu has no %s", number + 1, article->id.len ? "title" : "id");
+                return err_set(note, ERR_INVALID, "article %zu has no %s", number + 1,
+                               article->id.len ? "title" : "id");
         if (article->alias_count > KB_ALIASES_MAX || article->tag_count > KB_TAGS_MAX)
-                return err_set(note, ERR_TOO_LARGE, "article %zu has more than %d aliases or %d tags", number + 1,
-                               KB_ALIASES_MAX, KB_TAGS_MAX);
+                return err_set(note, ERR_TOO_LARGE, "article %zu has more than %d aliases or %d tags",
+                               number + 1, KB_ALIASES_MAX, KB_TAGS_MAX);
         if (article->body.len > KB_BODY_BYTES_MAX)
-                return err_set(note, ERR_TOO_LARGE, "article %zu is longer than %d bytes", number + 1, KB_BODY_BYTES_MAX);
+                return err_set(note, ERR_TOO_LARGE, "article %zu is longer than %d bytes", number + 1,
+                               KB_BODY_BYTES_MAX);
         bool is_too_long = article->title.len > KB_TITLE_BYTES_MAX;
         for (size_t i = 0; i < article->alias_count; i++)
                 is_too_long |= article->aliases[i].len > KB_TITLE_BYTES_MAX;
         if (is_too_long)
-                return err_set(note, ERR_TOO_LARGE, "title or alias of article %zu is longer than %d bytes", number + 1,
-                               KB_TITLE_BYTES_MAX);
+                return err_set(note, ERR_TOO_LARGE, "title or alias of article %zu is longer than %d bytes",
+                               number + 1, KB_TITLE_BYTES_MAX);
         return ERR_OK;
 }
 
@@ -283,7 +289,8 @@ static void copy_articles(struct kb_index *index, const struct article *articles
         index->questions = alloc_zeroed(questions + 1, sizeof *index->questions);
 }
 
-enum err kb_index_new(const struct article *articles, size_t count, struct kb_index **ret_index, struct err_note *note)
+enum err kb_index_new(const struct article *articles, size_t count, struct kb_index **ret_index,
+                      struct err_note *note)
 {
         enum err err = check_articles(articles, count, note);
         if (err)

@@ -6,7 +6,8 @@
  * ten times as much as the body. A hit's score is the F measure of two shares, both weighted by
  * how rare the words are: how much of the query the article knows, and how much of the article's
  * nearest question the query says. It is lowered when the runner-up is as good. So 1 is the
- * article's own question, 0 nothing in common, and words that no article knows lower it.
+ * article's own question, 0 nothing in common, and words that no article knows lower it. Stop words,
+ * numbers and the redactor's tags count nothing.
  *
  * An index is immutable once built and searched by many threads at a time, without a lock. What a
  * search writes to is its thread's scratch, which belongs to no index and outlives their swaps.
@@ -54,7 +55,7 @@ size_t kb_index_count(const struct kb_index *index);
 /* The article at `at` < kb_index_count(), in the order given; borrowed from the index. */
 const struct article *kb_index_article(const struct kb_index *index, size_t at);
 
-/* One a thread. Grows to the largest index that it is used with: about 12 bytes a question. */
+/* One a thread. Grows to the largest index that it is used with: 8 bytes a question, 24 an article. */
 struct kb_scratch *kb_scratch_new(void);
 void kb_scratch_free(struct kb_scratch *scratch);
 

@@ -10,18 +10,28 @@
 /* Escapes make a line of JSON up to six times as long as its text. */
 enum { LINE_BYTES_MAX = 1 << 20, LINE_DEPTH_MAX = 8 };
 
-enum field { FIELD_ID, FIELD_TITLE, FIELD_BODY, FIELD_URL, FIELD_LOCALE, FIELD_ALIASES, FIELD_TAGS, FIELD_COUNT };
+enum field {
+        FIELD_ID,
+        FIELD_TITLE,
+        FIELD_BODY,
+        FIELD_URL,
+        FIELD_LOCALE,
+        FIELD_ALIASES,
+        FIELD_TAGS,
+        FIELD_COUNT
+};
 
 static const struct {
         const char *name;
         enum field field;
 } field_names[] = {
-        {"id", FIELD_ID},       {"title", FIELD_TITLE}, {"question", FIELD_TITLE},
-        {"body", FIELD_BODY},   {"answer", FIELD_BODY}, {"url", FIELD_URL},
+        {"id", FIELD_ID},         {"title", FIELD_TITLE},     {"question", FIELD_TITLE},
+        {"body", FIELD_BODY},     {"answer", FIELD_BODY},     {"url", FIELD_URL},
         {"locale", FIELD_LOCALE}, {"aliases", FIELD_ALIASES}, {"tags", FIELD_TAGS},
 };
 
-static const char known_fields[] = "known are id, title (question), body (answer), url, locale, aliases, tags";
+static const char known_fields[] =
+        "known are id, title (question), body (answer), url, locale, aliases, tags";
 
 struct parse {
         struct str name;
@@ -141,7 +151,8 @@ static struct str *new_list(struct parse *parse, size_t count)
 }
 
 /* "a | b" or "a, b": trimmed, without empty items. */
-static bool split_list(struct parse *parse, struct article *article, enum field field, struct str text, char separator)
+static bool split_list(struct parse *parse, struct article *article, enum field field, struct str text,
+                       char separator)
 {
         struct str found[KB_ALIASES_MAX > KB_TAGS_MAX ? KB_ALIASES_MAX : KB_TAGS_MAX];
         size_t count = 0;
@@ -185,7 +196,8 @@ static bool read_json_field(struct parse *parse, struct article *article, struct
         enum field field;
         struct str text;
         if (!field_from(name, &field))
-                return refuse(parse, "unknown member \"%.*s\"; %s", (int)(name.len < 64 ? name.len : 64), name.ptr, known_fields);
+                return refuse(parse, "unknown member \"%.*s\"; %s", (int)(name.len < 64 ? name.len : 64),
+                              name.ptr, known_fields);
         if (json_type(value) == JSON_NULL)
                 return true;
         struct str *place = text_field(article, field);
@@ -194,7 +206,8 @@ static bool read_json_field(struct parse *parse, struct article *article, struct
         if (!json_to_str(value, &text))
                 return refuse(parse, "\"%.*s\" is not a string; put it into quotes", STR_ARGS(name));
         if (place->ptr)
-                return refuse(parse, "\"%.*s\" and its other name are both given; remove one", STR_ARGS(name));
+                return refuse(parse, "\"%.*s\" and its other name are both given; remove one",
+                              STR_ARGS(name));
         *place = arena_copy(parse->sink->arena, str_trim(text));
         return true;
 }
@@ -292,11 +305,14 @@ static bool take_row(struct csv *csv)
                         csv->rest = before;
                         csv->next_line = line;
                         skip_line(csv);
-                        return refuse(csv->parse, "a quoted cell is not closed; end it with \" and double the quotes inside");
+                        return refuse(
+                                csv->parse,
+                                "a quoted cell is not closed; end it with \" and double the quotes inside");
                 }
                 if (csv->cell_count == KB_FIELDS_MAX) {
                         skip_line(csv);
-                        return refuse(csv->parse, "more than %d cells; put cells with commas into quotes", KB_FIELDS_MAX);
+                        return refuse(csv->parse, "more than %d cells; put cells with commas into quotes",
+                                      KB_FIELDS_MAX);
                 }
                 csv->cells[csv->cell_count++] = cell;
                 if (csv->rest.len == 0 || csv->rest.ptr[0] != ',') {
@@ -315,8 +331,8 @@ static enum err read_header(struct csv *csv)
         for (size_t i = 0; i < csv->cell_count; i++) {
                 struct str name = str_trim(csv->cells[i]);
                 if (!field_from(name, &csv->columns[i]) || has[csv->columns[i]]) {
-                        refuse(csv->parse, "unknown or repeated column \"%.*s\"; %s", (int)(name.len < 64 ? name.len : 64),
-                               name.ptr, known_fields);
+                        refuse(csv->parse, "unknown or repeated column \"%.*s\"; %s",
+                               (int)(name.len < 64 ? name.len : 64), name.ptr, known_fields);
                         return ERR_SYNTAX;
                 }
                 has[csv->columns[i]] = true;
@@ -335,8 +351,8 @@ static enum err read_row(struct csv *csv)
         if (is_empty)
                 return ERR_OK;
         if (csv->cell_count != csv->column_count) {
-                refuse(csv->parse, "%zu cells instead of %zu; put cells with commas into quotes", csv->cell_count,
-                       csv->column_count);
+                refuse(csv->parse, "%zu cells instead of %zu; put cells with commas into quotes",
+                       csv->cell_count, csv->column_count);
                 return ERR_OK;
         }
         for (size_t i = 0; i < csv->cell_count; i++) {
@@ -366,7 +382,8 @@ static enum err parse_csv(struct parse *parse, struct str text)
 
 static struct str without_quotes(struct str value)
 {
-        bool is_quoted = value.len >= 2 && (value.ptr[0] == '"' || value.ptr[0] == '\'') && value.ptr[value.len - 1] == value.ptr[0];
+        bool is_quoted = value.len >= 2 && (value.ptr[0] == '"' || value.ptr[0] == '\'') &&
+                         value.ptr[value.len - 1] == value.ptr[0];
         return is_quoted ? (struct str){value.ptr + 1, value.len - 2} : value;
 }
 
@@ -445,12 +462,13 @@ bool kb_format_from(struct str name, enum kb_format *ret_format)
                 const char *ending;
                 enum kb_format format;
         } endings[] = {
-                {".jsonl", KB_FORMAT_JSONL}, {".ndjson", KB_FORMAT_JSONL},    {".csv", KB_FORMAT_CSV},
+                {".jsonl", KB_FORMAT_JSONL}, {".ndjson", KB_FORMAT_JSONL},      {".csv", KB_FORMAT_CSV},
                 {".md", KB_FORMAT_MARKDOWN}, {".markdown", KB_FORMAT_MARKDOWN},
         };
         for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
                 struct str ending = str_from(endings[i].ending);
-                if (name.len <= ending.len || !str_equal_nocase((struct str){name.ptr + name.len - ending.len, ending.len}, ending))
+                if (name.len <= ending.len ||
+                    !str_equal_nocase((struct str){name.ptr + name.len - ending.len, ending.len}, ending))
                         continue;
                 *ret_format = endings[i].format;
                 return true;

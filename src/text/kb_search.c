@@ -65,24 +65,28 @@ static void fit(struct kb_scratch *scratch, const struct kb_index *index)
                 free(scratch->touched_questions);
                 scratch->question_capacity = index->question_count;
                 scratch->questions = alloc_zeroed(index->question_count, sizeof *scratch->questions);
-                scratch->touched_questions = alloc_zeroed(index->question_count, sizeof *scratch->touched_questions);
+                scratch->touched_questions =
+                        alloc_zeroed(index->question_count, sizeof *scratch->touched_questions);
         }
         if (scratch->article_capacity < index->article_count) {
                 free(scratch->articles);
                 free(scratch->touched_articles);
                 scratch->article_capacity = index->article_count;
                 scratch->articles = alloc_zeroed(index->article_count, sizeof *scratch->articles);
-                scratch->touched_articles = alloc_zeroed(index->article_count, sizeof *scratch->touched_articles);
+                scratch->touched_articles =
+                        alloc_zeroed(index->article_count, sizeof *scratch->touched_articles);
         }
 }
 
 /* The query's distinct words: known ones in scratch->terms. Returns the idf of all, summed. */
-static float read_query(const struct kb_index *index, struct kb_scratch *scratch, struct str query, size_t *ret_terms)
+static float read_query(const struct kb_index *index, struct kb_scratch *scratch, struct str query,
+                        size_t *ret_terms)
 {
         struct kb_words words = {.rest = query, .stemmer = scratch->stemmer};
         float weight = 0;
         size_t seen = 0, known = 0;
-        for (struct str stem = kb_words_next(&words); stem.ptr && seen < KB_QUERY_TERMS_MAX; stem = kb_words_next(&words)) {
+        for (struct str stem = kb_words_next(&words); stem.ptr && seen < KB_QUERY_TERMS_MAX;
+             stem = kb_words_next(&words)) {
                 uint64_t hash = hash64(stem);
                 bool is_repeated = false;
                 for (size_t i = 0; i < seen && !is_repeated; i++)
@@ -109,7 +113,8 @@ static struct article_marks *touch(struct kb_scratch *scratch, uint32_t article)
         return marks;
 }
 
-static void count_term(const struct kb_index *index, struct kb_scratch *scratch, const struct kb_term *term, uint32_t number)
+static void count_term(const struct kb_index *index, struct kb_scratch *scratch, const struct kb_term *term,
+                       uint32_t number)
 {
         for (uint32_t i = 0; i < term->question_count; i++) {
                 uint32_t question = index->question_postings[term->question_start + i];
@@ -141,7 +146,8 @@ static void judge_questions(const struct kb_index *index, struct kb_scratch *scr
                 const struct kb_question *question = index->questions + number;
                 struct article_marks *marks = scratch->articles + question->article;
                 float said = scratch->questions[number];
-                float known = nearest_share * said + siblings_share * marks->siblings + body_share * marks->body;
+                float known =
+                        nearest_share * said + siblings_share * marks->siblings + body_share * marks->body;
                 float score = f_measure(said / question->weight, known / query_weight);
                 if (score > marks->best)
                         marks->best = score;
@@ -189,8 +195,8 @@ static double margin_factor(double best, double second)
         return 0.9 + 0.1 * (margin < 1 ? margin : 1);
 }
 
-size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query, struct kb_hit *ret_hits,
-                 size_t max_hits)
+size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query,
+                 struct kb_hit *ret_hits, size_t max_hits)
 {
         size_t terms, count;
         if (max_hits == 0)

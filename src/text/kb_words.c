@@ -7,20 +7,23 @@
 
 /* In strcmp order. They say how something is asked, not what about. */
 static const char *const stop_words[] = {
-        "a",       "able",   "about",  "after",  "again",  "all",    "already", "also",   "am",     "an",     "and",
-        "any",     "anyone", "anything", "are",  "as",     "at",     "be",      "been",   "before", "but",    "by",
-        "can",     "cannot", "cant",   "could",  "did",    "didnt",  "do",      "does",   "doesnt", "doing",  "dont",
-        "else",    "for",    "from",   "get",    "give",   "go",     "going",   "good",   "got",    "had",    "has",
-        "have",    "hello",  "help",   "here",   "hey",    "hi",     "how",     "i",      "id",     "if",     "ill",
-        "im",      "in",     "into",   "is",     "isnt",   "it",     "its",     "ive",    "just",   "know",   "let",
-        "like",    "made",   "make",   "may",    "me",     "might",  "more",    "much",   "must",   "my",     "need",
-        "no",      "not",    "now",    "of",     "ok",     "on",     "one",     "or",     "our",    "out",    "please",
-        "possible", "really", "s",     "same",   "shall",  "should", "so",      "some",   "someone", "something", "sorry",
-        "still",   "such",   "take",   "tell",   "than",   "thank",  "thanks",  "that",   "thats",  "the",    "their",
-        "them",    "then",   "there",  "these",  "they",   "thing",  "things",  "this",   "those",  "to",     "too",
-        "u",       "up",     "us",     "use",    "using",  "very",   "want",    "was",    "way",    "we",     "well",
-        "were",    "what",   "whats",  "when",   "where",  "wheres", "which",   "while",  "who",    "why",    "will",
-        "with",    "wont",   "would",  "you",    "your",   "yours",
+        "a",     "able",   "about",  "after",  "again",    "all",    "already", "also",      "am",
+        "an",    "and",    "any",    "anyone", "anything", "are",    "as",      "at",        "be",
+        "been",  "before", "but",    "by",     "can",      "cannot", "cant",    "could",     "did",
+        "didnt", "do",     "does",   "doesnt", "doing",    "dont",   "else",    "for",       "from",
+        "get",   "give",   "go",     "going",  "good",     "got",    "had",     "has",       "have",
+        "hello", "help",   "here",   "hey",    "hi",       "how",    "i",       "id",        "if",
+        "ill",   "im",     "in",     "into",   "is",       "isnt",   "it",      "its",       "ive",
+        "just",  "know",   "let",    "like",   "made",     "make",   "may",     "me",        "might",
+        "more",  "much",   "must",   "my",     "need",     "no",     "not",     "now",       "of",
+        "ok",    "on",     "one",    "or",     "our",      "out",    "please",  "possible",  "really",
+        "s",     "same",   "shall",  "should", "so",       "some",   "someone", "something", "sorry",
+        "still", "such",   "take",   "tell",   "than",     "thank",  "thanks",  "that",      "thats",
+        "the",   "their",  "them",   "then",   "there",    "these",  "they",    "thing",     "things",
+        "this",  "those",  "to",     "too",    "u",        "up",     "us",      "use",       "using",
+        "very",  "want",   "was",    "way",    "we",       "well",   "were",    "what",      "whats",
+        "when",  "where",  "wheres", "which",  "while",    "who",    "why",     "will",      "with",
+        "wont",  "would",  "you",    "your",   "yours",
 };
 
 static int compare_words(const void *key, const void *item)
@@ -30,12 +33,14 @@ static int compare_words(const void *key, const void *item)
 
 static bool is_stop_word(const char *word)
 {
-        return bsearch(word, stop_words, sizeof stop_words / sizeof *stop_words, sizeof *stop_words, compare_words);
+        return bsearch(word, stop_words, sizeof stop_words / sizeof *stop_words, sizeof *stop_words,
+                       compare_words);
 }
 
 static bool is_word_char(char c)
 {
-        return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || (unsigned char)c >= 0x80;
+        return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' ||
+               (unsigned char)c >= 0x80;
 }
 
 /* ’ joins the parts of a word as ' does. */
@@ -75,7 +80,8 @@ static size_t take_word(struct kb_words *words)
 
 static bool has_meaning(const char *word, size_t len)
 {
-        if (len == 0 || len >= KB_WORD_BYTES || word[strspn(word, "0123456789")] == '\0' || is_stop_word(word))
+        if (len == 0 || len >= KB_WORD_BYTES || word[strspn(word, "0123456789")] == '\0' ||
+            is_stop_word(word))
                 return false;
         return len < 9 || strcmp(word + len - 9, "_redacted") != 0;
 }
@@ -86,7 +92,8 @@ struct str kb_words_next(struct kb_words *words)
                 size_t len = take_word(words);
                 if (!has_meaning(words->lower, len))
                         continue;
-                const sb_symbol *stem = sb_stemmer_stem(words->stemmer, (const sb_symbol *)words->lower, (int)len);
+                const sb_symbol *stem =
+                        sb_stemmer_stem(words->stemmer, (const sb_symbol *)words->lower, (int)len);
                 if (stem)
                         return (struct str){(const char *)stem, (size_t)sb_stemmer_length(words->stemmer)};
         }

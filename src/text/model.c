@@ -20,7 +20,8 @@ enum { LANES = 8, VECTORS = MODEL_ROW / LANES };
 
 static_assert(MODEL_ROW % LANES == 0, "a row is whole vectors");
 static_assert(BLOCK * 127 <= INT16_MAX, "a block's sum fits 16 bits");
-static_assert((int)FEATURE_CHUNK_WORDS <= (int)BLOCK && (int)FEATURE_CHUNK_CHARS <= (int)BLOCK, "a chunk is one block");
+static_assert((int)FEATURE_CHUNK_WORDS <= (int)BLOCK, "a chunk is one block");
+static_assert((int)FEATURE_CHUNK_CHARS <= (int)BLOCK, "a chunk is one block");
 
 struct model {
         const struct model_file *file; /* borrows */

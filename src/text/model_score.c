@@ -20,27 +20,42 @@ void softmax(float *scores, size_t count)
                 scores[i] /= sum;
 }
 
+/* Joint probabilities: each class is shared out among its intents as their own head, softened by
+ * the same temperature, has it. */
+static void share_out(const float *scores, float temperature, struct model_probabilities *result)
+{
+        float softened[MODEL_INTENTS];
+        float sums[MODEL_CLASSES] = {0};
+        for (size_t i = 0; i < MODEL_INTENTS; i++)
+                softened[i] = scores[i] / temperature;
+        softmax(softened, MODEL_INTENTS);
+        for (size_t i = 0; i < MODEL_INTENTS; i++)
+                sums[model_class_of(i)] += softened[i];
+        for (size_t i = 0; i < MODEL_INTENTS; i++) {
+                size_t class = model_class_of(i);
+                result->intents[i] = result->classes[class] * softened[i] / (sums[class] + floor_probability);
+        }
+}
+
 struct model_probabilities model_scores_mix(const float scores[MODEL_OUTPUTS],
                                             const struct model_calibration *calibration)
 {
         struct model_probabilities result;
+        float intents[MODEL_INTENTS];
         float heads[MODEL_CLASSES];
         float sums[MODEL_CLASSES] = {0};
-        memcpy(result.intents, scores, sizeof result.intents);
+        memcpy(intents, scores, sizeof intents);
         memcpy(heads, scores + MODEL_INTENTS, sizeof heads);
-        softmax(result.intents, MODEL_INTENTS);
+        softmax(intents, MODEL_INTENTS);
         softmax(heads, MODEL_CLASSES);
         for (size_t i = 0; i < MODEL_INTENTS; i++)
-                sums[model_class_of(i)] += result.intents[i];
+                sums[model_class_of(i)] += intents[i];
         float share = calibration->class_share;
         for (size_t i = 0; i < MODEL_CLASSES; i++)
                 result.classes[i] = (share * logf(heads[i] + floor_probability) +
                                      (1 - share) * logf(sums[i] + floor_probability)) /
                                     calibration->temperature;
         softmax(result.classes, MODEL_CLASSES);
-        for (size_t i = 0; i < MODEL_INTENTS; i++) {
-                size_t class = model_class_of(i);
-                result.intents[i] *= result.classes[class] / (sums[class] + floor_probability);
-        }
+        share_out(scores, calibration->temperature, &result);
         return result;
 }

@@ -37,7 +37,8 @@ const char *pii_type_name(enum pii_type type);
 
 /* Finds personal data; the spans are sorted and do not overlap. ERR_TOO_LARGE when there are more
  * than `max_spans`; nothing is returned then, though `ret_spans` has been written to. */
-enum err redact_find(struct str text, struct pii_span *ret_spans, size_t max_spans, size_t *ret_count) MUST_USE;
+enum err redact_find(struct str text, struct pii_span *ret_spans, size_t max_spans,
+                     size_t *ret_count) MUST_USE;
 
 /* The text with each span replaced by its tag; in the arena, or borrowed from `text` when there is
  * nothing to replace. Redacting the result again changes nothing.

@@ -21,20 +21,20 @@ static const struct {
         unsigned short first, last;
         unsigned char min_len, max_len;
 } issuers[] = {
-        {2131, 2131, 15, 15}, {1800, 1800, 15, 15}, /* JCB, older ranges */
-        {2200, 2204, 16, 19},                       /* Mir */
-        {2221, 2720, 16, 16},                       /* Mastercard */
-        {3000, 3059, 14, 19}, {3095, 3095, 14, 19}, /* Diners Club */
-        {3400, 3499, 15, 15}, {3700, 3799, 15, 15}, /* American Express */
-        {3528, 3589, 16, 19},                       /* JCB */
-        {3600, 3699, 14, 19}, {3800, 3999, 14, 19}, /* Diners Club */
+        {2131, 2131, 15, 15}, {1800, 1800, 15, 15},                       /* JCB, older ranges */
+        {2200, 2204, 16, 19},                                             /* Mir */
+        {2221, 2720, 16, 16},                                             /* Mastercard */
+        {3000, 3059, 14, 19}, {3095, 3095, 14, 19},                       /* Diners Club */
+        {3400, 3499, 15, 15}, {3700, 3799, 15, 15},                       /* American Express */
+        {3528, 3589, 16, 19},                                             /* JCB */
+        {3600, 3699, 14, 19}, {3800, 3999, 14, 19},                       /* Diners Club */
         {4000, 4999, 13, 13}, {4000, 4999, 16, 16}, {4000, 4999, 19, 19}, /* Visa */
-        {5000, 5099, 12, 19},                       /* Maestro, Verve, Elo */
-        {5100, 5599, 16, 16},                       /* Mastercard */
-        {5600, 5899, 12, 19},                       /* Maestro */
-        {6000, 6999, 12, 19},                       /* Discover, UnionPay, RuPay, Maestro */
-        {8100, 8171, 16, 19},                       /* UnionPay */
-        {9792, 9792, 16, 16},                       /* Troy */
+        {5000, 5099, 12, 19},                                             /* Maestro, Verve, Elo */
+        {5100, 5599, 16, 16},                                             /* Mastercard */
+        {5600, 5899, 12, 19},                                             /* Maestro */
+        {6000, 6999, 12, 19}, /* Discover, UnionPay, RuPay, Maestro */
+        {8100, 8171, 16, 19}, /* UnionPay */
+        {9792, 9792, 16, 16}, /* Troy */
 };
 
 bool check_issuer(struct str digits)
@@ -45,8 +45,8 @@ bool check_issuer(struct str digits)
         for (size_t i = 0; i < 4; i++)
                 head = head * 10 + (unsigned)(digits.ptr[i] - '0');
         for (size_t i = 0; i < sizeof issuers / sizeof *issuers; i++) {
-                if (head >= issuers[i].first && head <= issuers[i].last &&
-                    digits.len >= issuers[i].min_len && digits.len <= issuers[i].max_len)
+                if (head >= issuers[i].first && head <= issuers[i].last && digits.len >= issuers[i].min_len &&
+                    digits.len <= issuers[i].max_len)
                         return true;
         }
         return false;

@@ -20,7 +20,8 @@ bool check_ssn(struct str digits);
 /* How many characters an IBAN of the country has whose code starts `text` (any case); 0: none. */
 size_t iban_length(struct str text);
 
-/* ISO 13616: letters and digits without separators, all capital or all small; the country's length and mod 97. */
+/* ISO 13616: letters and digits without separators, all capital or all small; the country's length
+ * and mod 97. */
 bool check_iban(struct str text);
 
 /* A dotted quad without leading zeros, or RFC 4291 text with at least one digit. */

@@ -13,6 +13,7 @@ enum cue {
         CUE_SSN,
         CUE_CARD,
         CUE_REFERENCE, /* an order, a parcel, an invoice, …: its number is not personal */
+        CUE_RECORD,    /* an account, a tax or patient number: no phone, but it may be personal */
         CUE_VERSION,
 };
 

@@ -44,7 +44,8 @@ const char *lex_joint(const char *at, const char *end, enum joint *ret_joint)
         "." { *ret_joint = JOINT_DOT; return at; }
         "/" | " / " { *ret_joint = JOINT_SLASH; return at; }
         "\r"? "\n" { *ret_joint = JOINT_LINE; return at; }
-        (" " | dash | ".")? "(" | ")" (" " | dash | "." | "/")? | ") (" { *ret_joint = JOINT_PAREN; return at; }
+        (" " | dash | ".")? "(" | ")" (" " | dash | "." | "/")?
+        | ") (" { *ret_joint = JOINT_PAREN; return at; }
         * { return NULL; }
         */
 }
@@ -53,7 +54,7 @@ const char *lex_iban(const char *at, const char *end)
 {
         const char *marker = at;
         /*!re2c
-        letter letter ((" " | nbsp | dash)? digit) digit ((" " | nbsp | dash)? (letter | digit))+ { return at; }
+        letter letter digit digit ((" " | nbsp | dash)? (letter | digit))+ { return at; }
         * { return NULL; }
         */
 }
@@ -77,31 +78,36 @@ const char *lex_extension(const char *at, const char *end)
 }
 
 /*!re2c
-phone_word = 'phone' | 'phones' | 'telephone' | 'tel' | 'mobile' | 'mob' | 'cell' | 'cellphone' | 'fax' | 'desk'
-        | 'office' | 'landline' | 'whatsapp' | 'sms' | 'telefon' | 'telefono' | 'telepono' | 'handy' | 'hotline';
-phone_verb = 'call' | 'called' | 'calling' | 'dial' | 'reach' | 'ring' | 'text' | 'texted' | 'contact' | 'callback';
+phone_word = 'phone' | 'phone_number' | 'phonenumber' | 'mobile_number' | 'phones' | 'telephone' | 'tel'
+        | 'mobile' | 'mob' | 'cell' | 'cellphone' | 'fax' | 'desk' | 'office' | 'landline' | 'whatsapp'
+        | 'sms' | 'telefon' | 'telefono' | 'telepono' | 'handy' | 'hotline';
+phone_verb = 'call' | 'called' | 'calling' | 'dial' | 'reach' | 'ring' | 'text' | 'texted' | 'contact'
+        | 'callback';
 social = 'ssn' | 'social' | 'ssns';
 card = 'card' | 'visa' | 'amex' | 'mastercard' | 'credit' | 'debit' | 'maestro' | 'discover' | 'pan';
-reference = 'order' | 'orders' | 'ord' | 'ordernummer' | 'po' | 'tracking' | 'track' | 'parcel' | 'package'
-        | 'shipment' | 'consignment' | 'invoice' | 'inv' | 'case' | 'ticket' | 'reference' | 'ref' | 'isbn' | 'isbn-10' | 'isbn-13' | 'sku'
-        | 'item' | 'barcode' | 'serial' | 'usps' | 'ups' | 'fedex' | 'dhl' | 'dpd' | 'hermes' | 'nhs'
-        | 'model' | 'booking' | 'claim' | 'policy' | 'product' | 'transaction' | 'confirmation' | 'coupon' | 'voucher'
-        | 'ean' | 'upc' | 'gtin' | 'article' | 'account' | 'acct' | 'vat' | 'tax' | 'tin' | 'passport' | 'licence'
-        | 'license' | 'npi' | 'abn' | 'acn' | 'aadhaar' | 'medicare' | 'mrn' | 'request' | 'receipt' | 'purchase'
-        | 'order_id' | 'id' | 'memo' | 'statement' | 'batch' | 'lot' | 'imei' | 'routing' | 'sort';
-version = 'version' | 'versions' | 'v' | 'ver' | 'firmware' | 'section' | 'driver' | 'app' | 'build' | 'release'
-        | 'chapter' | 'software' | 'update' | 'clause' | 'paragraph';
+reference = 'order' | 'bill' | 'rechnung' | 'bestellung' | 'sendung' | 'orders' | 'ord' | 'ordernummer'
+        | 'po' | 'tracking' | 'track' | 'parcel' | 'package' | 'shipment' | 'consignment' | 'invoice'
+        | 'inv' | 'case' | 'ticket' | 'reference' | 'ref' | 'isbn' | 'isbn-10' | 'isbn-13' | 'sku'
+        | 'item' | 'barcode' | 'serial' | 'usps' | 'ups' | 'fedex' | 'dhl' | 'dpd' | 'hermes' | 'model'
+        | 'booking' | 'product' | 'transaction' | 'confirmation' | 'coupon' | 'voucher' | 'ean' | 'upc'
+        | 'gtin' | 'article' | 'receipt' | 'purchase' | 'order_id' | 'batch' | 'lot' | 'imei';
+record = 'account' | 'customer' | 'kundennummer' | 'acct' | 'vat' | 'tax' | 'tin' | 'passport'
+        | 'licence' | 'license' | 'npi' | 'abn' | 'acn' | 'aadhaar' | 'medicare' | 'mrn' | 'id'
+        | 'policy' | 'claim' | 'memo' | 'statement' | 'routing' | 'sort' | 'nhs' | 'request' | 'patient'
+        | 'member';
+version = 'version' | 'versions' | 'v' | 'ver' | 'firmware' | 'section' | 'driver' | 'app' | 'build'
+        | 'release' | 'chapter' | 'software' | 'update' | 'clause' | 'paragraph';
 /* Words that may stand between a cue and its number without weakening it. */
-filler = 'number' | 'numbers' | 'no' | 'nr' | 'num' | 'is' | 'was' | 'the' | 'my' | 'code' | 'and' | 'with'
-        | 'says' | 'or' | 'i' | 'given' | 'no.' | 'nr.';
+filler = 'number' | 'numbers' | 'no' | 'nr' | 'num' | 'is' | 'was' | 'the' | 'my' | 'code' | 'and'
+        | 'with' | 'says' | 'or' | 'i' | 'given' | 'no.' | 'nr.';
 word = (letter | digit | "_" | [\x80-\xff])+;
 */
 
-/* A reference or a version speaks only for the number right behind it ("order number 12"); a
+/* A reference, a record or a version speaks only for the number right behind it ("order number 12"); a
  * phone, card or SSN cue for the rest of its sentence ("call me tomorrow on 12"). */
 static enum cue after_other_word(enum cue cue)
 {
-        return cue == CUE_REFERENCE || cue == CUE_VERSION ? CUE_NONE : cue;
+        return cue == CUE_REFERENCE || cue == CUE_RECORD || cue == CUE_VERSION ? CUE_NONE : cue;
 }
 
 enum cue lex_cue(struct str before)
@@ -115,6 +121,7 @@ enum cue lex_cue(struct str before)
                 'social' " "+ 'security' { cue = CUE_SSN; continue; }
                 card { cue = cue == CUE_REFERENCE ? cue : CUE_CARD; continue; }
                 reference { cue = CUE_REFERENCE; continue; }
+                record { cue = cue == CUE_REFERENCE ? cue : CUE_RECORD; continue; }
                 version { cue = CUE_VERSION; continue; }
                 filler { continue; }
                 word { cue = after_other_word(cue); continue; }

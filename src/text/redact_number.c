@@ -18,8 +18,8 @@ struct run {
         struct group groups[GROUPS_MAX];
         size_t count;
         char digits[DIGITS_MAX]; /* the first ones, without their joints */
-        const char *start; /* with the plus or parenthesis before it */
-        const char *end;   /* of the text */
+        const char *start;       /* with the plus or parenthesis before it */
+        const char *end;         /* of the text */
         enum cue cue;
         bool has_plus;
         bool has_paren;
@@ -76,7 +76,8 @@ static void read_groups(struct run *run, const char *at)
         run->count = 0;
         while (run->count < GROUPS_MAX) {
                 const char *end = skip_digits(at, run->end);
-                for (const char *digit = at; digit < end && digits + (size_t)(digit - at) < DIGITS_MAX; digit++)
+                for (const char *digit = at; digit < end && digits + (size_t)(digit - at) < DIGITS_MAX;
+                     digit++)
                         run->digits[digits + (size_t)(digit - at)] = *digit;
                 digits += (size_t)(end - at);
                 run->groups[run->count++] = (struct group){at, end, joint, digits};
@@ -126,7 +127,8 @@ static bool may_end(const struct run *run, size_t groups)
         const char *end = run->groups[groups - 1].end;
         if (end < run->end && (is_letter(*end) || *end == '_'))
                 return lex_extension(end, run->end) != NULL;
-        if (run->end - end >= 2 && (*end == ':' || *end == ',') && is_digit(end[1]) && group_len(&run->groups[groups - 1]) < 4)
+        if (run->end - end >= 2 && (*end == ':' || *end == ',') && is_digit(end[1]) &&
+            group_len(&run->groups[groups - 1]) < 4)
                 return false;
         enum joint behind = joint_behind(run, groups);
         if (behind == JOINT_NONE || behind == JOINT_LINE || behind == JOINT_PAREN)
@@ -194,7 +196,8 @@ static bool is_version(struct number_site *site, const struct run *run)
 
 static bool is_ip4(struct number_site *site, const struct run *run)
 {
-        if (run->is_glued || run->count < 4 || !is_joined_by(run, 4, JOINT_DOT) || joint_behind(run, 4) == JOINT_DOT)
+        if (run->is_glued || run->count < 4 || !is_joined_by(run, 4, JOINT_DOT) ||
+            joint_behind(run, 4) == JOINT_DOT)
                 return false;
         const char *start = run->groups[0].start, *end = run->groups[3].end;
         if (end < run->end && is_letter(*end))
@@ -209,12 +212,17 @@ static size_t ssn_groups(const struct run *run)
         if (run->cue == CUE_REFERENCE)
                 return 0;
         if (run->cue == CUE_SSN && group_len(&run->groups[0]) == 9)
-                return may_end(run, 1) && window_of(run, 1, &window) && check_ssn(window_str(&window)) ? 1 : 0;
-        if (run->count < 3 || !has_shape(run, 3, "324") || !is_evenly_joined(run, 3) || !may_end_at_space(run, 3))
+                return may_end(run, 1) && window_of(run, 1, &window) && check_ssn(window_str(&window)) ? 1
+                                                                                                       : 0;
+        if (run->count < 3 || !has_shape(run, 3, "324") || !is_evenly_joined(run, 3) ||
+            !may_end_at_space(run, 3))
                 return 0;
         if (run->cue == CUE_SSN)
                 return 3;
-        return run->groups[1].joint == JOINT_DASH && window_of(run, 3, &window) && check_ssn(window_str(&window)) ? 3 : 0;
+        return run->groups[1].joint == JOINT_DASH && window_of(run, 3, &window) &&
+                               check_ssn(window_str(&window))
+                       ? 3
+                       : 0;
 }
 
 static bool is_all_single(const struct run *run, size_t groups)
@@ -228,7 +236,8 @@ static bool is_all_single(const struct run *run, size_t groups)
 /* How cards are printed: in one piece, in fours, as 4-6-5 or 4-6-4, or digit by digit. */
 static bool has_card_shape(const struct run *run, size_t groups)
 {
-        if (groups == 1 || has_shape(run, groups, "465") || has_shape(run, groups, "464") || is_all_single(run, groups))
+        if (groups == 1 || has_shape(run, groups, "465") || has_shape(run, groups, "464") ||
+            is_all_single(run, groups))
                 return true;
         for (size_t i = 0; i + 1 < groups; i++)
                 if (group_len(&run->groups[i]) != 4)
@@ -241,7 +250,7 @@ static bool is_card_len(size_t len, enum cue cue)
 {
         if (cue == CUE_CARD)
                 return true;
-        if (cue == CUE_REFERENCE)
+        if (cue == CUE_REFERENCE || cue == CUE_RECORD)
                 return len == 15 || len == 16;
         return (len >= 14 && len <= 16) || len == 19;
 }
@@ -259,7 +268,8 @@ static size_t card_groups(const struct run *run)
         for (size_t groups = run->count; groups > 0; groups--) {
                 if (!window_of(run, groups, &window) || window.len < 12 || !is_card_len(window.len, run->cue))
                         continue;
-                bool may_be = run->cue == CUE_CARD || (has_card_shape(run, groups) && is_evenly_joined(run, groups));
+                bool may_be = run->cue == CUE_CARD ||
+                              (has_card_shape(run, groups) && is_evenly_joined(run, groups));
                 if (may_be && may_end_at_space(run, groups) && is_card(&window, run->cue))
                         return groups;
         }
@@ -268,7 +278,8 @@ static size_t card_groups(const struct run *run)
 
 static bool is_year(const struct group *group)
 {
-        return group_len(group) == 4 && (memcmp(group->start, "19", 2) == 0 || memcmp(group->start, "20", 2) == 0);
+        return group_len(group) == 4 &&
+               (memcmp(group->start, "19", 2) == 0 || memcmp(group->start, "20", 2) == 0);
 }
 
 /* Whether three neighbouring groups of the window read as a date. */
@@ -277,7 +288,8 @@ static bool has_date(const struct run *run, size_t groups)
         for (size_t i = 0; i + 2 < groups; i++) {
                 const struct group *group = run->groups + i;
                 bool ends_in_year = group_len(group) <= 2 && group_len(group + 1) <= 2 && is_year(group + 2);
-                bool starts_with_year = is_year(group) && group_len(group + 1) <= 2 && group_len(group + 2) <= 2;
+                bool starts_with_year =
+                        is_year(group) && group_len(group + 1) <= 2 && group_len(group + 2) <= 2;
                 if (ends_in_year || starts_with_year)
                         return true;
         }
@@ -291,10 +303,12 @@ static size_t international_groups(const struct run *run)
         if (run->groups[0].start[0] == '0')
                 return 0;
         for (size_t groups = run->count; groups > 0; groups--) {
-                if (!window_of(run, groups, &window) || window.len < 7 || window.len > 15 || !may_end(run, groups))
+                if (!window_of(run, groups, &window) || window.len < 7 || window.len > 15 ||
+                    !may_end(run, groups))
                         continue;
                 bool is_whole_before = groups > 1 && group_len(&run->groups[0]) >= 9;
-                bool crosses_line = groups > 1 && !run->has_paren && run->groups[groups - 1].joint == JOINT_LINE;
+                bool crosses_line =
+                        groups > 1 && !run->has_paren && run->groups[groups - 1].joint == JOINT_LINE;
                 if (!is_whole_before && !crosses_line)
                         return groups;
         }
@@ -310,7 +324,7 @@ static bool is_nanp(const struct run *run, size_t groups)
         const struct group *area = run->groups + has_trunk;
         if (area[1].joint != JOINT_SPACE || area[2].joint != JOINT_SPACE)
                 return true;
-        return area[0].start[0] >= '2' && area[1].start[0] >= '2';
+        return !run->follows_a_group && area[0].start[0] >= '2' && area[1].start[0] >= '2';
 }
 
 /* National numbers with the trunk zero: "030 123456", "01.84.17.61.18", "09171234567". */
@@ -330,14 +344,15 @@ static bool is_national(const struct run *run, const struct window *window)
 {
         size_t groups = window->groups;
         if (is_nanp(run, groups))
-                return true;
+                return run->cue != CUE_RECORD || run->groups[groups - 1].joint != JOINT_SPACE;
         if (run->cue != CUE_NONE && run->cue != CUE_PHONE)
                 return false;
         if (window->len <= 12 && run->cue == CUE_PHONE)
                 return true;
         if (run->has_paren && groups > 1 && run->groups[1].joint == JOINT_PAREN)
                 return window->len <= 12;
-        if (has_shape(run, groups, "3322") && is_evenly_joined(run, groups) && run->groups[1].joint != JOINT_DOT)
+        if (has_shape(run, groups, "3322") && is_evenly_joined(run, groups) &&
+            run->groups[1].joint != JOINT_DOT)
                 return true;
         return (!run->follows_a_group && is_trunk_zero(run, window)) ||
                (window->len <= 12 && lex_is_phone_word(run->groups[groups - 1].end, run->end));
@@ -364,7 +379,8 @@ static size_t phone_groups(const struct run *run)
         return 0;
 }
 
-static bool end_match(const struct run *run, size_t groups, enum pii_type type, struct number_match *ret_match)
+static bool end_match(const struct run *run, size_t groups, enum pii_type type,
+                      struct number_match *ret_match)
 {
         if (groups == 0)
                 return false;

@@ -3,27 +3,19 @@
 
 #include "base/alloc.h"
 
-enum { FILTER_BITS = 1 << 15, MAX_PAIRS = 1 << 20 };
+enum { FILTER_BITS = 1 << 15, MAX_FITS = 1 << 20 };
 
 /* How a term compares; mixed into its hash, so that one table holds all three kinds. */
 enum term_kind { TERM_FOLDED, TERM_WRITTEN, TERM_BEGINNING };
 
-/* That a term fits a position. */
-struct pair {
-        uint32_t term;
-        uint32_t position;
-};
-
 /* The index while it is being made. */
 struct builder {
         struct safety_index *index;
-        size_t slot_count;
-        struct pair *pairs; /* owns; in the order of their positions */
-        size_t pair_count;
-        size_t pair_capacity;
-        size_t position_capacity;
+        size_t fit_count;
+        size_t fit_capacity;
         const struct safety_rule *rule; /* whose phrases are being added */
-        struct safety_use use;
+        uint16_t rule_index;
+        enum safety_use_kind kind;
         bool is_written;
 };
 
@@ -68,7 +60,7 @@ static uint64_t filter_bit(uint64_t key)
 
 static uint32_t add_term(struct safety_index *index, uint64_t key)
 {
-        if (!index->slots || 2 * (index->term_count + 1) > index->slot_mask)
+        if (2 * (index->term_count + 1) > index->slot_mask)
                 grow_slots(index);
         struct safety_slot *slot = find_slot(index, key);
         if (!slot->term) {
@@ -93,18 +85,18 @@ static const char *add_word(struct builder *builder, struct str text)
                 return "has a '*' in a case-sensitive rule";
         if (is_beginning && word.letters > SAFETY_PREFIX_MAX)
                 return "has a beginning of more than 24 letters";
-        if (builder->pair_count == MAX_PAIRS)
+        if (builder->fit_count == MAX_FITS)
                 return "is one too many";
         if (is_beginning)
                 index->prefix_lengths |= 1U << word.letters;
         index->has_written = index->has_written || builder->is_written;
         enum term_kind kind = builder->is_written ? TERM_WRITTEN : is_beginning ? TERM_BEGINNING : TERM_FOLDED;
         uint64_t key = term_key(builder->is_written ? word.written : word.folded, kind);
-        if (builder->pair_count == builder->pair_capacity) {
-                builder->pair_capacity = builder->pair_capacity ? 2 * builder->pair_capacity : 4096;
-                builder->pairs = alloc_resize(builder->pairs, builder->pair_capacity * sizeof *builder->pairs);
+        if (builder->fit_count == builder->fit_capacity) {
+                builder->fit_capacity = builder->fit_capacity ? 2 * builder->fit_capacity : 4096;
+                index->fits = alloc_resize(index->fits, builder->fit_capacity * sizeof *index->fits);
         }
-        builder->pairs[builder->pair_count++] = (struct pair){add_term(index, key), index->position_count};
+        index->fits[builder->fit_count++] = add_term(index, key);
         return NULL;
 }
 
@@ -130,24 +122,27 @@ static bool next_element(const struct safety_fold *fold, struct str *rest, struc
         if (!safety_fold_next(fold, &behind, &word))
                 return false;
         size_t taken = len - behind.len;
-        if (behind.len > 0 && *behind.ptr == '*')
-                taken++;
+        if (behind.len > 0 && *behind.ptr == '*') /* at its end; elsewhere add_word() refuses it */
+                taken = behind.len == 1 ? taken + 1 : len;
         *ret_element = (struct str){rest->ptr, taken};
         rest->ptr += taken;
         rest->len -= taken;
         return true;
 }
 
+static int compare_terms(const void *a, const void *b)
+{
+        uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+        return (x > y) - (x < y);
+}
+
 /* All words that fit the position to come; a plain word is a group of one. */
 static const char *add_position(struct builder *builder, struct str element, bool is_group)
 {
         struct safety_index *index = builder->index;
+        size_t first = builder->fit_count;
         if (index->position_count == SAFETY_NET_MAX_POSITIONS)
                 return "is one too many";
-        if (index->position_count == builder->position_capacity) {
-                builder->position_capacity = builder->position_capacity ? 2 * builder->position_capacity : 1024;
-                index->uses = alloc_resize(index->uses, builder->position_capacity * sizeof *index->uses);
-        }
         const char *fault = NULL;
         while (!fault && element.ptr) {
                 struct str word = is_group ? str_split(&element, '|') : element;
@@ -155,36 +150,39 @@ static const char *add_position(struct builder *builder, struct str element, boo
                         element.ptr = NULL;
                 fault = add_word(builder, word);
         }
-        if (!fault)
-                index->uses[index->position_count++] = (struct safety_use){0};
-        return fault;
+        if (fault)
+                return fault;
+        qsort(&index->fits[first], builder->fit_count - first, sizeof *index->fits, compare_terms);
+        index->first_fit[++index->position_count] = (uint32_t)builder->fit_count;
+        return NULL;
 }
 
 /* A phrase as consecutive positions. */
 static const char *add_phrase(struct builder *builder, struct str text)
 {
         struct safety_index *index = builder->index;
+        struct safety_phrase phrase = {index->position_count, builder->rule_index, 0, 0, builder->kind};
         struct str element;
         bool is_group;
-        size_t words = 0;
+        if (index->phrase_count == SAFETY_NET_MAX_PHRASES)
+                return "is one too many";
         while (next_element(index->fold, &text, &element, &is_group)) {
-                if (++words > SAFETY_NET_MAX_WORDS)
+                if (++phrase.words > SAFETY_NET_MAX_WORDS)
                         return "has more than 12 words";
                 const char *fault = add_position(builder, element, is_group);
                 if (fault)
                         return fault;
         }
-        if (words == 0 || text.len > 0)
+        if (phrase.words == 0 || text.len > 0)
                 return "has something that is not a word";
-        builder->use.words = (uint8_t)words;
-        index->uses[index->position_count - 1] = builder->use;
+        index->phrases[index->phrase_count++] = phrase;
         return NULL;
 }
 
 static enum err add_phrases(struct builder *builder, enum safety_use_kind kind, const struct str *texts, size_t count,
                             struct err_note *note)
 {
-        builder->use.kind = (uint8_t)kind;
+        builder->kind = kind;
         builder->is_written = kind == SAFETY_USE_PHRASE && builder->rule->is_case_sensitive;
         for (size_t i = 0; i < count; i++) {
                 const char *fault = add_phrase(builder, texts[i]);
@@ -206,49 +204,63 @@ static enum err add_rule(struct builder *builder, const struct safety_rule *rule
         return err;
 }
 
-/* Sorts the pairs by term, keeping the order of positions, and packs 64 positions into a block. */
-static void pack_fits(struct builder *builder)
+/* How many positions the most used term of this position fits. */
+static uint32_t commonness(const struct safety_index *index, const uint32_t *uses, uint32_t position)
 {
-        struct safety_index *index = builder->index;
-        uint32_t *counts = alloc_zeroed(index->term_count + 2, sizeof *counts);
-        uint32_t *sorted = alloc_zeroed(builder->pair_count + 1, sizeof *sorted);
-        for (size_t i = 0; i < builder->pair_count; i++)
-                counts[builder->pairs[i].term + 1]++;
-        for (size_t term = 1; term <= index->term_count + 1; term++)
-                counts[term] += counts[term - 1];
-        index->first_fit = alloc_zeroed(index->term_count + 2, sizeof *index->first_fit);
-        memcpy(index->first_fit, counts, (index->term_count + 2) * sizeof *counts);
-        for (size_t i = 0; i < builder->pair_count; i++)
-                sorted[counts[builder->pairs[i].term]++] = builder->pairs[i].position;
-        index->fits = alloc_zeroed(builder->pair_count + 1, sizeof *index->fits);
-        uint32_t at = 0, from = 0;
-        for (uint32_t term = 1; term <= index->term_count; term++) {
-                uint32_t first = at;
-                for (uint32_t to = index->first_fit[term + 1]; from < to; from++) {
-                        if (at == first || index->fits[at - 1].block != sorted[from] / 64)
-                                index->fits[at++].block = sorted[from] / 64;
-                        index->fits[at - 1].bits |= 1ULL << (sorted[from] % 64);
-                }
-                index->first_fit[term] = first;
-        }
-        index->first_fit[index->term_count + 1] = at;
-        index->fits = alloc_resize(index->fits, (at + 1) * sizeof *index->fits);
-        free(counts);
-        free(sorted);
+        uint32_t most = 0;
+        for (uint32_t i = index->first_fit[position]; i < index->first_fit[position + 1]; i++)
+                if (uses[index->fits[i]] > most)
+                        most = uses[index->fits[i]];
+        return most;
 }
 
-static void mark_ends(struct safety_index *index)
+static void choose_anchor(const struct safety_index *index, const uint32_t *uses, struct safety_phrase *phrase)
 {
-        size_t blocks = index->position_count / 64 + 1;
-        index->starts = alloc_zeroed(blocks, sizeof *index->starts);
-        index->ends = alloc_zeroed(blocks, sizeof *index->ends);
-        for (uint32_t i = 0; i < index->position_count; i++) {
-                if (!index->uses[i].words)
+        uint32_t least = UINT32_MAX;
+        for (uint8_t i = 0; i < phrase->words; i++) {
+                uint32_t common = commonness(index, uses, phrase->first + i);
+                if (common >= least)
                         continue;
-                uint32_t start = i + 1 - index->uses[i].words;
-                index->ends[i / 64] |= 1ULL << (i % 64);
-                index->starts[start / 64] |= 1ULL << (start % 64);
+                least = common;
+                phrase->anchor = i;
         }
+}
+
+/* Sorts the phrases by the terms of their anchors: first counts, then places. */
+static void hang_phrases(struct safety_index *index)
+{
+        uint32_t *first = alloc_zeroed(index->term_count + 2, sizeof *first);
+        uint32_t *next = alloc_zeroed(index->term_count + 2, sizeof *next);
+        for (uint32_t i = 0; i < index->first_fit[index->position_count]; i++)
+                next[index->fits[i]]++;
+        for (uint32_t i = 0; i < index->phrase_count; i++)
+                choose_anchor(index, next, &index->phrases[i]);
+        for (int pass = 0; pass < 2; pass++) {
+                for (uint32_t i = 0; i < index->phrase_count; i++) {
+                        uint32_t position = index->phrases[i].first + index->phrases[i].anchor;
+                        for (uint32_t j = index->first_fit[position]; j < index->first_fit[position + 1]; j++)
+                                if (pass == 0)
+                                        first[index->fits[j] + 1]++;
+                                else
+                                        index->anchored[next[index->fits[j]]++] = i;
+                }
+                if (pass == 1)
+                        break;
+                for (uint32_t term = 1; term <= index->term_count + 1; term++)
+                        first[term] += first[term - 1];
+                memcpy(next, first, (index->term_count + 2) * sizeof *next);
+                index->anchored = alloc_zeroed(first[index->term_count + 1] + 1, sizeof *index->anchored);
+        }
+        index->first_anchored = first;
+        free(next);
+}
+
+/* Gives back what was taken for the largest net that is allowed. */
+static void shrink(struct safety_index *index, size_t fit_count)
+{
+        index->fits = alloc_resize(index->fits, (fit_count + 1) * sizeof *index->fits);
+        index->phrases = alloc_resize(index->phrases, (index->phrase_count + 1) * sizeof *index->phrases);
+        index->first_fit = alloc_resize(index->first_fit, (index->position_count + 2) * sizeof *index->first_fit);
 }
 
 enum err safety_index_new(const struct safety_rule *rules, size_t count, struct safety_index **ret_index,
@@ -258,17 +270,18 @@ enum err safety_index_new(const struct safety_rule *rules, size_t count, struct 
         struct builder builder = {.index = index};
         index->fold = safety_fold_new();
         index->filter = alloc_zeroed(FILTER_BITS / 64, sizeof *index->filter);
+        index->phrases = alloc_zeroed(SAFETY_NET_MAX_PHRASES, sizeof *index->phrases);
+        index->first_fit = alloc_zeroed(SAFETY_NET_MAX_POSITIONS + 2, sizeof *index->first_fit);
         grow_slots(index);
         enum err err = ERR_OK;
         for (size_t i = 0; i < count && !err; i++) {
-                builder.use.rule = (uint16_t)i;
+                builder.rule_index = (uint16_t)i;
                 err = add_rule(&builder, &rules[i], note);
         }
         if (!err) {
-                pack_fits(&builder);
-                mark_ends(index);
+                hang_phrases(index);
+                shrink(index, builder.fit_count);
         }
-        free(builder.pairs);
         if (err)
                 safety_index_free(index);
         else
@@ -283,11 +296,11 @@ void safety_index_free(struct safety_index *index)
         free(index->fold);
         free(index->slots);
         free(index->filter);
-        free(index->first_fit);
+        free(index->phrases);
         free(index->fits);
-        free(index->starts);
-        free(index->ends);
-        free(index->uses);
+        free(index->first_fit);
+        free(index->anchored);
+        free(index->first_anchored);
         free(index);
 }
 
@@ -315,4 +328,21 @@ size_t safety_index_terms(const struct safety_index *index, const struct safety_
                 count += look_up(index, key, &ret_terms[count]);
         }
         return count;
+}
+
+bool safety_index_fits(const struct safety_index *index, uint32_t position, const uint32_t *terms, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                uint32_t low = index->first_fit[position], high = index->first_fit[position + 1];
+                while (low < high) {
+                        uint32_t middle = low + (high - low) / 2;
+                        if (index->fits[middle] == terms[i])
+                                return true;
+                        if (index->fits[middle] < terms[i])
+                                low = middle + 1;
+                        else
+                                high = middle;
+                }
+        }
+        return false;
 }

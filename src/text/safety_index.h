@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The phrases of all rules as one automaton over words; the inside of the safety net.
+/* The phrases of all rules, found by their rarest words; the inside of the safety net.
  *
- * Shift-And (Baeza-Yates, Gonnet 1992), with words for letters: every word of every phrase is a
- * position, a bit. A text read so far is the set of positions that it stands on; a word moves the
- * set one on and keeps what the word fits. A word is looked up once and gives the terms that it
- * can stand for (itself, itself as written, the beginnings that phrases ask for); each term knows
- * the positions that it fits, 64 to a block, so that a word costs what it touches and most words,
- * which fit nowhere, cost one look into a filter.
+ * Every word of every phrase is a position, which fits one or more terms (the words of a group). A
+ * word of a text is looked up once and gives the terms that it can stand for: itself, itself as
+ * written, the beginnings that phrases ask for. Each phrase hangs on its anchor, the position whose
+ * terms the phrases use least: "my" and "the" then cost nothing, and a word that is an anchor has
+ * few phrases to compare with the words around it.
  */
 #ifndef TEXT_SAFETY_INDEX_H
 #define TEXT_SAFETY_INDEX_H
@@ -14,29 +13,22 @@
 #include "text/safety_fold.h"
 #include "text/safety_net.h"
 
-enum {
-        SAFETY_INDEX_MAX_BLOCKS = SAFETY_NET_MAX_POSITIONS / 64,
-        SAFETY_INDEX_MAX_TERMS = 2 + SAFETY_PREFIX_MAX, /* of one word */
-};
+enum { SAFETY_INDEX_MAX_TERMS = 2 + SAFETY_PREFIX_MAX }; /* of one word */
 
 enum safety_use_kind { SAFETY_USE_PHRASE, SAFETY_USE_UNLESS, SAFETY_USE_NEEDS };
 
-/* What a phrase that ends on a position means to which rule. */
-struct safety_use {
+/* A phrase, and what it means to which rule. */
+struct safety_phrase {
+        uint32_t first; /* position of its first word */
         uint16_t rule;
-        uint8_t words; /* of the phrase */
-        uint8_t kind;  /* enum safety_use_kind */
+        uint8_t words;
+        uint8_t anchor; /* 0: its first word */
+        enum safety_use_kind kind;
 };
 
 struct safety_slot {
         uint64_t key;
         uint32_t term;
-};
-
-/* The positions of one block that a term fits. */
-struct safety_fit {
-        uint64_t bits;
-        uint32_t block;
 };
 
 struct safety_index {
@@ -47,12 +39,13 @@ struct safety_index {
         uint32_t prefix_lengths;    /* bit n: some phrase asks for a beginning of n letters */
         bool has_written;           /* some phrase is compared as written */
         uint32_t term_count;
-        uint32_t *first_fit;        /* by term, and one more: where its fits begin */
-        struct safety_fit *fits;
+        struct safety_phrase *phrases;
+        uint32_t phrase_count;
         uint32_t position_count;
-        uint64_t *starts;           /* by block: first words of phrases */
-        uint64_t *ends;             /* by block: last words */
-        struct safety_use *uses;    /* by position; meant for last words only */
+        uint32_t *fits;             /* the terms that positions fit, sorted within each */
+        uint32_t *first_fit;        /* by position, and one more: where its terms begin in `fits` */
+        uint32_t *anchored;         /* phrases, by the terms of their anchors */
+        uint32_t *first_anchored;   /* by term, and one more: where its phrases begin in `anchored` */
 };
 
 /* The phrases of `rules` are checked; a note names the rule and the phrase. */
@@ -64,5 +57,8 @@ void safety_index_free(struct safety_index *index);
 /* The terms that the word can stand for; returns how many. */
 size_t safety_index_terms(const struct safety_index *index, const struct safety_word *word,
                           uint32_t ret_terms[SAFETY_INDEX_MAX_TERMS]);
+
+/* Whether a word with these terms fits the position. */
+bool safety_index_fits(const struct safety_index *index, uint32_t position, const uint32_t *terms, size_t count);
 
 #endif

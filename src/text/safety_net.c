@@ -4,7 +4,12 @@
 #include "base/alloc.h"
 #include "text/safety_index.h"
 
-enum { MAX_PENDING = 16 };
+enum {
+        MAX_PENDING = 16,
+        MAX_FOUND = 48,                         /* phrases that end on one word */
+        AHEAD = SAFETY_NET_MAX_WORDS - 1,       /* words that are read before a word is judged */
+        WINDOW = 32,                            /* power of two, more than twice AHEAD */
+};
 
 struct net_rule {
         struct safety_finding finding; /* its id is owned */
@@ -34,11 +39,12 @@ struct scan {
         const struct safety_net *net;
         uint32_t word;
         uint32_t best; /* rule, or rule_count */
-        struct stand {
-                uint64_t blocks[SAFETY_INDEX_MAX_BLOCKS]; /* positions that the text stands on; else zero */
-                uint32_t touched[SAFETY_INDEX_MAX_BLOCKS]; /* blocks that are not zero */
-                size_t count;
-        } stands[2]; /* before the current word and behind it, in turns */
+        struct seen {
+                uint32_t term_count;
+                uint32_t found_count;
+                uint32_t terms[SAFETY_INDEX_MAX_TERMS];
+                uint32_t found[MAX_FOUND]; /* phrases that end on it */
+        } window[WINDOW]; /* the words around the current one */
         struct pending pending[MAX_PENDING]; /* oldest first */
         size_t pending_count;
         struct memory {
@@ -125,56 +131,68 @@ static void see_needs(struct scan *scan, uint32_t rule, uint32_t start)
                         scan->pending[i].is_met = true;
 }
 
-static void see_use(struct scan *scan, struct safety_use use)
+static void see_end(struct scan *scan, const struct safety_phrase *phrase)
 {
-        uint32_t start = scan->word + 1 - use.words;
-        switch ((enum safety_use_kind)use.kind) {
-        case SAFETY_USE_PHRASE: see_phrase(scan, use.rule, start); break;
-        case SAFETY_USE_UNLESS: see_unless(scan, use.rule, start); break;
-        case SAFETY_USE_NEEDS: see_needs(scan, use.rule, start); break;
+        uint32_t start = scan->word + 1 - phrase->words;
+        switch (phrase->kind) {
+        case SAFETY_USE_PHRASE: see_phrase(scan, phrase->rule, start); break;
+        case SAFETY_USE_UNLESS: see_unless(scan, phrase->rule, start); break;
+        case SAFETY_USE_NEEDS: see_needs(scan, phrase->rule, start); break;
         }
 }
 
-/* Moves every position one on and keeps those that the term fits. */
-static void advance(const struct safety_index *index, const struct stand *from, struct stand *to, uint32_t term)
+static bool is_here(const struct scan *scan, const struct safety_phrase *phrase, uint32_t start)
 {
-        const struct safety_fit *end = &index->fits[index->first_fit[term + 1]];
-        for (const struct safety_fit *fit = &index->fits[index->first_fit[term]]; fit < end; fit++) {
-                uint32_t block = fit->block;
-                uint64_t carry = block ? from->blocks[block - 1] >> 63 : 0;
-                uint64_t kept = (from->blocks[block] << 1 | carry | index->starts[block]) & fit->bits;
-                if (!kept)
-                        continue;
-                if (!to->blocks[block])
-                        to->touched[to->count++] = block;
-                to->blocks[block] |= kept;
+        for (uint32_t i = 0; i < phrase->words; i++) {
+                const struct seen *seen = &scan->window[(start + i) % WINDOW];
+                if (i != phrase->anchor &&
+                    !safety_index_fits(scan->net->index, phrase->first + i, seen->terms, seen->term_count))
+                        return false;
         }
+        return true;
 }
 
-static void stand_clear(struct stand *stand)
-{
-        for (size_t i = 0; i < stand->count; i++)
-                stand->blocks[stand->touched[i]] = 0;
-        stand->count = 0;
-}
-
-static void see_word(struct scan *scan, const struct safety_word *word)
+/* Compares the phrases that hang on the current word with the words around it. What is found waits
+ * on its last word. More than MAX_FOUND on one word: a hit stands at once, because the net rather
+ * raises than misses. */
+static void find_phrases(struct scan *scan, uint32_t term)
 {
         const struct safety_index *index = scan->net->index;
-        struct stand *from = &scan->stands[scan->word % 2], *to = &scan->stands[(scan->word + 1) % 2];
-        uint32_t terms[SAFETY_INDEX_MAX_TERMS];
+        for (uint32_t i = index->first_anchored[term]; i < index->first_anchored[term + 1]; i++) {
+                const struct safety_phrase *phrase = &index->phrases[index->anchored[i]];
+                uint32_t start = scan->word - phrase->anchor;
+                if (!is_here(scan, phrase, start))
+                        continue;
+                struct seen *last = &scan->window[(start + phrase->words - 1) % WINDOW];
+                if (last->found_count < MAX_FOUND)
+                        last->found[last->found_count++] = index->anchored[i];
+                else if (phrase->kind == SAFETY_USE_PHRASE)
+                        conclude(scan, phrase->rule);
+        }
+}
+
+/* Judges the next word, AHEAD words after it was read: a phrase is found on its anchor, which is not
+ * behind its last word, so that all that ends on this word is known now. */
+static void judge_word(struct scan *scan)
+{
         scan->word++;
+        struct seen *seen = &scan->window[scan->word % WINDOW];
         if (scan->pending_count)
                 decide_overdue(scan);
-        size_t count = safety_index_terms(index, word, terms);
-        for (size_t i = 0; i < count; i++)
-                advance(index, from, to, terms[i]);
-        stand_clear(from);
-        for (size_t i = 0; i < to->count; i++) {
-                uint32_t block = to->touched[i];
-                for (uint64_t ends = to->blocks[block] & index->ends[block]; ends; ends &= ends - 1)
-                        see_use(scan, index->uses[64 * block + (uint32_t)__builtin_ctzll(ends)]);
-        }
+        for (uint32_t i = 0; i < seen->term_count; i++)
+                find_phrases(scan, seen->terms[i]);
+        for (uint32_t i = 0; i < seen->found_count; i++)
+                see_end(scan, &scan->net->index->phrases[seen->found[i]]);
+}
+
+/* Words are read into the window; NULL is the silence behind the last one. */
+static void read_word(struct scan *scan, uint32_t at, const struct safety_word *word)
+{
+        struct seen *seen = &scan->window[at % WINDOW];
+        seen->found_count = 0;
+        seen->term_count = word ? (uint32_t)safety_index_terms(scan->net->index, word, seen->terms) : 0;
+        if (at > AHEAD)
+                judge_word(scan);
 }
 
 struct safety_finding safety_net_scan(const struct safety_net *net, struct raw_text text)
@@ -183,15 +201,17 @@ struct safety_finding safety_net_scan(const struct safety_net *net, struct raw_t
         scan.net = net;
         scan.word = 0;
         scan.best = (uint32_t)net->rule_count;
-        scan.pending_count = scan.stands[0].count = scan.stands[1].count = 0;
-        size_t blocks = net->index->position_count / 64 + 1;
-        memset(scan.stands[0].blocks, 0, blocks * sizeof *scan.stands[0].blocks);
-        memset(scan.stands[1].blocks, 0, blocks * sizeof *scan.stands[1].blocks);
+        scan.pending_count = 0;
+        for (size_t i = 0; i < WINDOW; i++)
+                scan.window[i].term_count = 0;
         memset(scan.memory, 0, net->rule_count * sizeof *scan.memory);
         struct safety_word word;
         struct str rest = text.raw;
+        uint32_t at = 0;
         while (safety_fold_next(net->index->fold, &rest, &word))
-                see_word(&scan, &word);
+                read_word(&scan, ++at, &word);
+        for (uint32_t end = at + AHEAD; at < end;)
+                read_word(&scan, ++at, NULL);
         while (scan.pending_count)
                 pending_decide(&scan, 0);
         return scan.best < net->rule_count ? net->rules[scan.best].finding

@@ -37,10 +37,10 @@ struct train_weights {
 struct train_options train_defaults(void)
 {
         return (struct train_options){
-                .epochs = 20,
+                .epochs = 30,
                 .rate = 0.3f,
                 .l2 = 1e-4f,
-                .dropout = 0.3f,
+                .dropout = 0.5f,
                 .word_weight = 2.0f,
                 .char_weight = 1.0f,
                 .seed = 20260101,
@@ -156,15 +156,19 @@ enum intent train_set_intent(const struct train_set *set, size_t line)
         return set->examples[line].intent;
 }
 
+/* The loops over a row say `restrict`, which is what lets the compiler use vector instructions. */
+static void add_row(float *restrict scores, const float *restrict row, float value)
+{
+        for (size_t i = 0; i < MODEL_ROW; i++)
+                scores[i] += value * row[i];
+}
+
 static void score_features(const struct train_weights *weights, const struct feature *features, size_t count,
                            float ret_scores[MODEL_ROW])
 {
         memcpy(ret_scores, weights->biases, sizeof weights->biases);
-        for (size_t f = 0; f < count; f++) {
-                const float *row = weights->rows[features[f].bucket];
-                for (size_t i = 0; i < MODEL_ROW; i++)
-                        ret_scores[i] += features[f].value * row[i];
-        }
+        for (size_t f = 0; f < count; f++)
+                add_row(ret_scores, weights->rows[features[f].bucket], features[f].value);
 }
 
 /* Scores become the gradient of the two heads' cross-entropy: probability less truth. */
@@ -178,13 +182,15 @@ static void scores_to_gradient(float scores[MODEL_ROW], enum intent intent)
                 scores[i] = 0;
 }
 
-static void update_row(float *row, float *squares, const float *gradient, float value,
-                       const struct train_options *options)
+static void update_row(float *restrict row, float *restrict squares, const float *restrict gradient,
+                       float value, const struct train_options *options)
 {
+        float l2 = options->l2;
+        float rate = options->rate;
         for (size_t i = 0; i < MODEL_ROW; i++) {
-                float g = gradient[i] * value + options->l2 * row[i];
+                float g = gradient[i] * value + l2 * row[i];
                 squares[i] += g * g;
-                row[i] -= options->rate * g / sqrtf(squares[i]);
+                row[i] -= rate * g / sqrtf(squares[i]);
         }
 }
 

@@ -23,6 +23,7 @@ struct app {
         struct server *server;
         uv_pipe_t input;
         uint64_t heads, requests, answers, cancels, refusals, accept_failures;
+        int64_t gauge; /* of connections, by the changes that we were told */
         bool is_closing;
 };
 
@@ -142,10 +143,10 @@ static void respond_stats(struct app *app, struct exchange *exchange)
 {
         struct str text = arena_format(exchange_arena(exchange),
                                        "{\"heads\":%zu,\"requests\":%zu,\"answers\":%zu,\"cancels\":%zu,"
-                                       "\"refusals\":%zu,\"accept_failures\":%zu,\"connections\":%zu}",
+                                       "\"refusals\":%zu,\"accept_failures\":%zu,\"connections\":%zu,\"gauge\":%d}",
                                        (size_t)app->heads, (size_t)app->requests, (size_t)app->answers,
                                        (size_t)app->cancels, (size_t)app->refusals, (size_t)app->accept_failures,
-                                       server_connections(app->server));
+                                       server_connections(app->server), (int)app->gauge);
         struct http_response response = {.status = 200, .content_type = "application/json", .body = text};
         exchange_respond(exchange, &response);
 }
@@ -189,9 +190,16 @@ static void on_accept_failed(void *arg, int error)
         app->accept_failures++;
 }
 
+static void on_connection(void *arg, int change)
+{
+        struct app *app = arg;
+        app->gauge += change;
+}
+
 static void stop(void *arg)
 {
         struct app *app = arg;
+        assert(app->gauge == 0);
         loop_stop(app->loop);
 }
 
@@ -245,7 +253,8 @@ int main(int argc, char **argv)
 {
         struct app app = {.loop = loop_new()};
         struct server_handlers handlers = {.arg = &app, .on_head = on_head, .on_request = on_request,
-                                           .on_refusal = on_refusal, .on_accept_failed = on_accept_failed};
+                                           .on_refusal = on_refusal, .on_connection = on_connection,
+                                           .on_accept_failed = on_accept_failed};
         struct str address = STR("127.0.0.1:0");
         struct err_note note;
         int fd;

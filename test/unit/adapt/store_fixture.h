@@ -149,8 +149,10 @@ static inline struct sample *sample_init(size_t i)
 {
         struct sample *sample = &fixture.samples[i];
         memset(sample, 0, sizeof *sample);
-        sample->outcome.verdict = (struct verdict){
-                .category = CATEGORY_INFORMATIONAL, .intent = INTENT_FAQ, .secondary_intent = INTENT_NONE, .confidence = 0.9};
+        sample->outcome.verdict = (struct verdict){.category = CATEGORY_INFORMATIONAL,
+                                                   .intent = INTENT_FAQ,
+                                                   .secondary_intent = INTENT_NONE,
+                                                   .confidence = 0.9};
         sample->record = (struct store_record){
                 .id = fixture.store->ops->reserve(fixture.store),
                 .received_at_ms = 1000,
@@ -161,7 +163,8 @@ static inline struct sample *sample_init(size_t i)
                 .outcome = &sample->outcome,
         };
         assert_true(ident_from(STR("req_1"), &sample->record.request_id));
-        sample->commit = (struct store_commit){.record = &sample->record, .result = ERR_COUNT, .done = on_committed};
+        sample->commit = (struct store_commit){
+                .record = &sample->record, .result = ERR_COUNT, .done = on_committed};
         return sample;
 }
 
@@ -171,8 +174,10 @@ static inline struct sample *sample_of_safety(size_t i, enum severity severity, 
         struct sample *sample = sample_init(i);
         sample->outcome.verdict.category = CATEGORY_SAFETY_COMPLIANCE;
         sample->outcome.verdict.intent = INTENT_PRODUCT_SAFETY;
-        sample->outcome.compliance = (struct outcome_compliance){.severity = severity, .due_at_ms = due_at_ms};
-        sample->outcome.review = (struct outcome_review){.is_needed = true, .due_at_ms = due_at_ms, .reason = "safety"};
+        sample->outcome.compliance = (struct outcome_compliance){.severity = severity,
+                                                                 .due_at_ms = due_at_ms};
+        sample->outcome.review = (struct outcome_review){
+                .is_needed = true, .due_at_ms = due_at_ms, .reason = "safety"};
         return sample;
 }
 
@@ -195,7 +200,8 @@ static inline int64_t number(const char *sql)
         snprintf(path, sizeof path, "%s/triaged.db", fixture.directory);
         sqlite3 *db;
         int64_t value = -1;
-        assert_ok(sqlite_db_open(path, &(struct sqlite_options){.cache_kib = 64, .busy_timeout_ms = 1000}, &db, NULL));
+        assert_ok(sqlite_db_open(path, &(struct sqlite_options){.cache_kib = 64, .busy_timeout_ms = 1000},
+                                 &db, NULL));
         assert_ok(sqlite_db_number(db, sql, &value, NULL));
         sqlite3_close(db);
         return value;

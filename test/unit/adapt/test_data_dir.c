@@ -104,11 +104,15 @@ static void a_digest_key_that_others_can_read_or_that_is_cut_is_refused(void **s
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(a_missing_directory_is_created_for_its_owner_alone, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_missing_parent_is_an_error_that_names_the_path, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_missing_directory_is_created_for_its_owner_alone, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(a_missing_parent_is_an_error_that_names_the_path, set_up,
+                                                tear_down),
                 cmocka_unit_test_setup_teardown(a_second_owner_is_told_who_is_the_first, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(the_digest_key_is_made_once_and_kept_private, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(a_digest_key_that_others_can_read_or_that_is_cut_is_refused, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(the_digest_key_is_made_once_and_kept_private, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(a_digest_key_that_others_can_read_or_that_is_cut_is_refused,
+                                                set_up, tear_down),
         };
         return cmocka_run_group_tests_name("adapt/data_dir", tests, NULL, NULL);
 }

@@ -43,10 +43,9 @@ static void parse(struct parsed *parsed, const char *head, size_t len, size_t st
                 return;
         size_t start = parsed->scan.start;
         struct str copy = arena_copy(&parsed->arena, (struct str){head + start, parsed->scan.seen - start});
-        enum http_refusal refusal;
         progress = http_parser_head(&parsed->parser, copy, &parsed->scan, &parsed->arena, &parsed->request,
-                                    &parsed->head, &refusal);
-        parsed->outcome = progress == HTTP_REFUSED ? (int)refusal : ACCEPTED;
+                                    &parsed->head);
+        parsed->outcome = progress == HTTP_REFUSED ? (int)parsed->parser.refusal : ACCEPTED;
 }
 
 #define HOST "Host: a\r\n"
@@ -311,12 +310,11 @@ static int decode(struct parsed *parsed, const char *body, size_t step, struct b
                 size_t part = len - at < step ? len - at : step;
                 char *bytes = alloc_copy(body + at, part);
                 size_t used;
-                enum http_refusal refusal;
                 enum http_progress progress =
-                        http_parser_body(&parsed->parser, (struct str){bytes, part}, to, &used, &refusal);
+                        http_parser_body(&parsed->parser, (struct str){bytes, part}, to, &used);
                 free(bytes);
                 if (progress == HTTP_REFUSED)
-                        return (int)refusal;
+                        return (int)parsed->parser.refusal;
                 at += used;
                 *ret_used = at;
                 if (progress == HTTP_DONE)

@@ -124,8 +124,10 @@ static void the_hash_is_fixed(void **state)
 static void the_longest_texts_stay_under_the_bound(void **state)
 {
         (void)state;
-        static const char *const patterns[] = {"a", "ab ", "? ", "abc ", "refund me ", "abcdefghijklmnopqrstuvwxyz",
-                                               "\xe6\xbc\xa2", "\xf0\x9f\x98\x80", "!", "7 "};
+        static const char *const patterns[] = {
+                "a", "ab ", "? ", "abc ", "refund me ", "abcdefghijklmnopqrstuvwxyz",
+                "\xe6\xbc\xa2", "\xf0\x9f\x98\x80", "!", "7 ",
+        };
         static char text[4 * MANY], normalised[NORMALISE_MAX_BYTES];
         static uint16_t buckets[FEATURE_MAX + 1];
         for (size_t p = 0; p < sizeof patterns / sizeof *patterns; p++) {

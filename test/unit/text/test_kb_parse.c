@@ -46,7 +46,8 @@ static int forget(void **state)
 static void json_lines_are_read_under_both_names(void **state)
 {
         (void)state;
-        struct parsed *parsed = parse("faq.jsonl",
+        struct parsed *parsed = parse(
+                "faq.jsonl",
                 "{\"id\":\"a\",\"title\":\"T \\u00e9?\",\"body\":\"B\",\"url\":\"/u\",\"locale\":\"en\","
                 "\"aliases\":[\"x\",\"y z\"],\"tags\":[]}\r\n"
                 "\n"
@@ -65,11 +66,11 @@ static void json_lines_are_read_under_both_names(void **state)
 static void csv_cells_may_hold_commas_quotes_and_lines(void **state)
 {
         (void)state;
-        struct parsed *parsed = parse("faq.csv",
-                "\xef\xbb\xbfid,Question,answer,tags,aliases\r\n"
-                "a,\"Is it \"\"free\"\", really?\",\"Yes,\nit is.\",x | y,\r\n"
-                "\r\n"
-                "b,T,B,,\"one|two, three\"");
+        struct parsed *parsed =
+                parse("faq.csv", "\xef\xbb\xbfid,Question,answer,tags,aliases\r\n"
+                                 "a,\"Is it \"\"free\"\", really?\",\"Yes,\nit is.\",x | y,\r\n"
+                                 "\r\n"
+                                 "b,T,B,,\"one|two, three\"");
         assert_ok(parsed->err);
         assert_int_equal(parsed->report.malformed, 0);
         assert_int_equal(parsed->count, 2);
@@ -85,8 +86,9 @@ static void markdown_is_one_article(void **state)
 {
         (void)state;
         struct parsed *parsed = parse("help/return-policy.md",
-                "---\ntitle: \"What: returns?\"\ntags: [return, policy]\naliases: [send back]\nlocale: en\nurl: /help/r\n---\n"
-                "\n# Returns\n\nThirty days.\n\n---\n\nMore.\n");
+                                      "---\ntitle: \"What: returns?\"\ntags: [return, policy]\naliases: "
+                                      "[send back]\nlocale: en\nurl: /help/r\n---\n"
+                                      "\n# Returns\n\nThirty days.\n\n---\n\nMore.\n");
         assert_ok(parsed->err);
         assert_int_equal(parsed->count, 1);
         assert_str_equal(parsed->articles[0].id, "return-policy");
@@ -105,18 +107,24 @@ static void malformed_rows_are_named_counted_and_do_not_stop_the_rest(void **sta
                 const char *name, *text, *problem;
                 size_t articles;
         } cases[] = {
-                {"f.jsonl", "{\"id\":\"a\",\"title\":\"t\",\"body\":\"b\"}\n{broken\n{\"id\":\"c\",\"title\":\"t\",\"body\":\"b\"}", "f.jsonl:2: ", 2},
+                {"f.jsonl",
+                 "{\"id\":\"a\",\"title\":\"t\",\"body\":\"b\"}\n{broken\n{\"id\":\"c\",\"title\":\"t\","
+                 "\"body\":\"b\"}",
+                 "f.jsonl:2: ", 2},
                 {"f.jsonl", "\n\n[1]", "f.jsonl:3: not an object", 0},
                 {"f.jsonl", "{\"id\":\"a\",\"body\":\"b\"}", "f.jsonl:1: no title", 0},
                 {"f.jsonl", "{\"title\":\"a\",\"body\":\"b\"}", "no id; give", 0},
                 {"f.jsonl", "{\"id\":\"a\",\"title\":\"t\",\"body\":\" \"}", "no body", 0},
                 {"f.jsonl", "{\"id\":7,\"title\":\"t\",\"body\":\"b\"}", "\"id\" is not a string", 0},
                 {"f.jsonl", "{\"id\":\"a\",\"titel\":\"t\",\"body\":\"b\"}", "unknown member \"titel\"", 0},
-                {"f.jsonl", "{\"id\":\"a\",\"title\":\"t\",\"question\":\"q\",\"body\":\"b\"}", "both given", 0},
-                {"f.jsonl", "{\"id\":\"a\",\"title\":\"t\",\"body\":\"b\",\"tags\":\"x\"}", "not an array", 0},
+                {"f.jsonl", "{\"id\":\"a\",\"title\":\"t\",\"question\":\"q\",\"body\":\"b\"}", "both given",
+                 0},
+                {"f.jsonl", "{\"id\":\"a\",\"title\":\"t\",\"body\":\"b\",\"tags\":\"x\"}", "not an array",
+                 0},
                 {"f.jsonl", "{\"id\":\"a\",\"title\":\"t\",\"body\":\"b\",\"tags\":[1]}", "not a string", 0},
                 {"f.csv", "id,title,body\na,t\nb,t,b\n", "f.csv:2: 2 cells instead of 3", 1},
-                {"f.csv", "id,title,body\n\"a\nb\",t,b\nc,\"t,b\nd,t,b\n", "f.csv:4: a quoted cell is not closed", 2},
+                {"f.csv", "id,title,body\n\"a\nb\",t,b\nc,\"t,b\nd,t,b\n",
+                 "f.csv:4: a quoted cell is not closed", 2},
                 {"f.csv", "id,title,body\na,\"t\"x,b\nc,t,b", "f.csv:2: a quoted cell", 1},
                 {"f.csv", "id,title,body\na,\xff,b\nc,t,b", "f.csv:2: not UTF-8", 1},
                 {"f.md", "---\ntitle: x\n", "front matter does not end", 0},
@@ -129,8 +137,8 @@ static void malformed_rows_are_named_counted_and_do_not_stop_the_rest(void **sta
                 assert_ok(parsed->err);
                 if (parsed->report.malformed != 1 || parsed->count != cases[i].articles ||
                     !strstr(parsed->report.problems[0].text, cases[i].problem))
-                        print_error("case %zu: %zu malformed, %zu articles, \"%s\"\n", i, parsed->report.malformed, parsed->count,
-                                    parsed->report.problems[0].text);
+                        print_error("case %zu: %zu malformed, %zu articles, \"%s\"\n", i,
+                                    parsed->report.malformed, parsed->count, parsed->report.problems[0].text);
                 assert_int_equal(parsed->report.malformed, 1);
                 assert_int_equal(parsed->count, cases[i].articles);
                 assert_non_null(strstr(parsed->report.problems[0].text, cases[i].problem));

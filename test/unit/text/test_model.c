@@ -123,7 +123,10 @@ static void two_wishes_name_the_second(void **state)
         (void)state;
         struct model_verdict verdict = classify(STR("cancel my order and refund me"));
         assert_int_equal(verdict.category, CATEGORY_SERVICE_ACTION);
-        assert_true(verdict.secondary_intent == INTENT_REFUND || verdict.secondary_intent == INTENT_CANCELLATION);
+        bool is_refund_second = verdict.intent == INTENT_CANCELLATION && verdict.secondary_intent == INTENT_REFUND;
+        bool is_cancellation_second =
+                verdict.intent == INTENT_REFUND && verdict.secondary_intent == INTENT_CANCELLATION;
+        assert_true(is_refund_second || is_cancellation_second);
 }
 
 static void odd_and_long_texts_get_a_sound_verdict(void **state)
@@ -131,7 +134,8 @@ static void odd_and_long_texts_get_a_sound_verdict(void **state)
         (void)state;
         static const char *const texts[] = {
                 "", " ", "?", "a", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80", "\xe6\xbc\xa2\xe5\xad\x97",
-                "[EMAIL_REDACTED]", "\xcc\x81", "\xef\xbb\xbfhello", "0000000000000000000000", "@", "[", "http://",
+                "[EMAIL_REDACTED]", "\xcc\x81", "\xef\xbb\xbfhello", "0000000000000000000000", "@", "[",
+                "http://",
         };
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
                 check_is_sound(str_from(texts[i]));

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "unit/test.h"
+
+#include "fake/world.h"
+
+#include "base/alloc.h"
+#include "text/faq.h"
+#include "text/kb_parse.h"
+
+#include <stdlib.h>
+
+enum { ARTICLES_MAX = 200 };
+
+static struct world *world_of(struct store *store)
+{
+        return list_item(store, struct world, store);
+}
+
+static struct world *current; /* one world at a time: a task does not know its store */
+
+static int64_t monotonic_us(const struct clock *clock)
+{
+        (void)clock;
+        return current->now_us;
+}
+
+static int64_t wall_ms(const struct clock *clock)
+{
+        (void)clock;
+        return 1795341600000 + current->now_us / 1000;
+}
+
+static struct record_id reserve(struct store *store)
+{
+        return (struct record_id){++world_of(store)->next_row, 0x1234567890abcdefU};
+}
+
+/* The fate of a call is decided when it is made; it shows when the call finishes. */
+static enum err fate(struct world *world)
+{
+        return ++world->calls == world->fail_at ? world->fail_with : ERR_OK;
+}
+
+static void keep(struct world *world, const struct store_record *record)
+{
+        assert_true(world->record_count < WORLD_MAX_RECORDS);
+        struct world_record *kept = &world->records[world->record_count++];
+        *kept = (struct world_record){
+                .id = record->id,
+                .answer = alloc_copy(record->answer.safe.ptr, record->answer.safe.len),
+                .text = alloc_copy(record->text.safe.ptr, record->text.safe.len),
+                .status = record->status,
+                .severity = record->outcome->compliance.severity,
+                .has_ticket = record->outcome->ticket.is_open,
+        };
+        if (!record->idempotency)
+                return;
+        kept->has_key = true;
+        kept->key = record->idempotency->key;
+        kept->fingerprint = record->idempotency->fingerprint;
+}
+
+static void finish_commit(struct task *task)
+{
+        struct store_commit *op = list_item(task, struct store_commit, task);
+        if (op->result == ERR_OK)
+                keep(current, op->record);
+        op->done(op);
+}
+
+static void commit(struct store *store, struct store_commit *op)
+{
+        struct world *world = world_of(store);
+        op->result = fate(world);
+        if (world->is_dead)
+                op->result = ERR_UNAVAILABLE;
+        op->task.run = finish_commit;
+        list_push_back(&world->waiting, &op->task.link);
+}
+
+static void look_up(struct store_replay *op)
+{
+        op->result = ERR_NOT_FOUND;
+        for (size_t i = 0; i < current->record_count; i++) {
+                const struct world_record *record = &current->records[i];
+                if (!record->has_key || !digest_equal(&record->key, &op->idempotency->key))
+                        continue;
+                bool is_same = digest_equal(&record->fingerprint, &op->idempotency->fingerprint);
+                op->result = is_same ? ERR_OK : ERR_MISMATCH;
+                op->answer.safe = arena_copy(op->arena, str_from(record->answer));
+                op->status = record->status;
+                op->id = record->id;
+        }
+}
+
+static void finish_replay(struct task *task)
+{
+        struct store_replay *op = list_item(task, struct store_replay, task);
+        if (op->result == ERR_OK)
+                look_up(op);
+        op->done(op);
+}
+
+static void replay(struct store *store, struct store_replay *op)
+{
+        struct world *world = world_of(store);
+        op->result = fate(world);
+        op->task.run = finish_replay;
+        list_push_back(&world->waiting, &op->task.link);
+}
+
+static enum err take_article(void *arg, const struct article *article)
+{
+        struct article **next = arg;
+        *(*next)++ = *article;
+        return ERR_OK;
+}
+
+static struct kb_index *starter_index(void)
+{
+        struct arena arena;
+        struct kb_parse_report report;
+        struct kb_index *index;
+        arena_init(&arena, 16 << 20);
+        struct article *articles = arena_alloc(&arena, ARTICLES_MAX * sizeof *articles);
+        struct article *next = articles;
+        const struct kb_sink sink = {take_article, &next, &arena};
+        assert_ok(kb_parse(KB_FORMAT_JSONL, STR("starter"), faq_embedded(), &sink, &report));
+        assert_ok(kb_index_new(articles, (size_t)(next - articles), &index, NULL));
+        arena_deinit(&arena);
+        return index;
+}
+
+void world_init(struct world *world, uint32_t max_in_flight, uint32_t safety_reserve)
+{
+        static const struct clock_ops clock_ops = {.monotonic_us = monotonic_us, .wall_ms = wall_ms};
+        /* The flow makes no other calls. */
+        static const struct store_ops store_ops = {.reserve = reserve, .commit = commit, .replay = replay};
+        struct policy *policy;
+        *world = (struct world){.now_us = 1000000};
+        current = world;
+        timer_wheel_init(&world->wheel, world->now_us / 1000);
+        list_init(&world->waiting);
+        world->clock = (struct clock){&clock_ops, &world->wheel};
+        world->store.ops = &store_ops;
+        assert_ok(policy_load(NULL, &policy, NULL));
+        assert_ok(model_open(model_embedded(), &world->model, NULL));
+        world->snapshots = snapshot_holder_new(policy, world->model, starter_index());
+        world->scratch = kb_scratch_new();
+        buf_init(&world->buf, 1 << 20);
+        admission_init(&world->admission, max_in_flight, safety_reserve);
+        world->rate_limit = rate_limit_new(1024);
+        world->claims = claims_new(1024);
+        world->env = (struct triage_env){
+                .clock = &world->clock,
+                .store = &world->store,
+                .snapshots = world->snapshots,
+                .scratch = world->scratch,
+                .buf = &world->buf,
+                .busy = &world->busy,
+                .admission = &world->admission,
+                .rate_limit = world->rate_limit,
+                .claims = world->claims,
+                .safety_per_minute = 5,
+                .digest_key = STR("key"),
+                .arena_bytes = 1 << 20,
+        };
+}
+
+void world_deinit(struct world *world)
+{
+        assert_true(list_is_empty(&world->waiting));
+        assert_int_equal(world->busy, 0);
+        assert_int_equal(admission_in_flight(&world->admission), 0);
+        assert_int_equal(claims_count(world->claims), 0);
+        assert_int_equal(world->wheel.armed, 0);
+        for (size_t i = 0; i < world->record_count; i++) {
+                free(world->records[i].answer);
+                free(world->records[i].text);
+        }
+        snapshot_holder_free(world->snapshots); /* asserts that nobody holds a pin */
+        model_free(world->model);
+        kb_scratch_free(world->scratch);
+        buf_deinit(&world->buf);
+        rate_limit_free(world->rate_limit);
+        claims_free(world->claims);
+}
+
+bool world_step(struct world *world)
+{
+        struct list *link = list_pop_front(&world->waiting);
+        if (!link)
+                return false;
+        struct task *task = list_item(link, struct task, link);
+        world->now_us += 500;
+        task->run(task);
+        return true;
+}
+
+void world_run(struct world *world)
+{
+        while (world_step(world))
+                continue;
+}
+
+void world_sleep(struct world *world, int64_t ms)
+{
+        world->now_us += ms * 1000;
+        timer_wheel_advance(&world->wheel, world->now_us / 1000);
+}
+
+const struct world_record *world_find(const struct world *world, struct record_id id)
+{
+        for (size_t i = 0; i < world->record_count; i++)
+                if (world->records[i].id.row == id.row && world->records[i].id.check == id.check)
+                        return &world->records[i];
+        return NULL;
+}
