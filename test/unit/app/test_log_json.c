@@ -305,7 +305,7 @@ static void lines_are_json_whatever_the_text(void **state)
         }
         free(longest);
         struct buf buf = log_one(LOG_INFO, "x");
-        assert_non_null(memmem(buf.ptr, buf.len, "\"event\":\"ready\"}\n", 17));
+        assert_non_null(memmem(buf.ptr, buf.len, "\"event\":\"store_recovered\"}\n", 27));
         buf_deinit(&buf);
 }
 
