@@ -10,5 +10,10 @@ static inline enum err analyzer_err(const struct err_note *note, enum err err)
         return err;
 }
 
-#define err_set(note, err, ...) analyzer_err(note, err)
-#define err_prefix(note, err, ...) analyzer_err(note, err)
+static inline void analyzer_use(const char *format, ...)
+{
+        (void)format;
+}
+
+#define err_set(note, err, ...) (analyzer_use(__VA_ARGS__), analyzer_err(note, err))
+#define err_prefix(note, err, ...) (analyzer_use(__VA_ARGS__), analyzer_err(note, err))
