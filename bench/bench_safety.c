@@ -59,7 +59,8 @@ static void tally_row(struct tally *tally, const struct safety_net *net, struct 
         if (is_hit)
                 tally_rule(tally, finding.rule, is_safety);
         if (tally->is_verbose && is_hit != is_safety)
-                printf("%-8s %-24.*s %.*s\n", is_safety ? "missed" : "false", STR_ARGS(finding.rule), STR_ARGS(text));
+                printf("%-8s %-24.*s %.*s\n", is_safety ? "missed" : "false", STR_ARGS(finding.rule),
+                       STR_ARGS(text));
 }
 
 static int measure_file(const struct safety_net *net, const char *path, bool is_verbose)
@@ -79,8 +80,9 @@ static int measure_file(const struct safety_net *net, const char *path, bool is_
         }
         fclose(file);
         json_parser_free(parser);
-        printf("safety %zu of %zu found (%.1f %%), others %zu of %zu raised (%.2f %%)\n", tally.found, tally.safety,
-               100.0 * (double)tally.found / (double)(tally.safety + !tally.safety), tally.raised, tally.others,
+        printf("safety %zu of %zu found (%.1f %%), others %zu of %zu raised (%.2f %%)\n", tally.found,
+               tally.safety, 100.0 * (double)tally.found / (double)(tally.safety + !tally.safety),
+               tally.raised, tally.others,
                100.0 * (double)tally.raised / (double)(tally.others + !tally.others));
         for (size_t i = 0; i < tally.rule_count; i++)
                 printf("  %-26.*s %5zu hits, %5zu right\n", STR_ARGS(tally.rules[i].id), tally.rules[i].hits,
@@ -121,7 +123,8 @@ static void measure_times(const struct safety_net *net)
 {
         static char text[5000];
         measure_time(net, "short", STR("hello, where is my order 12345? it should be here today"), 20000);
-        repeat(text, sizeof text, "I ordered a blue jacket for my wife last week and the parcel has not arrived yet. ");
+        repeat(text, sizeof text,
+               "I ordered a blue jacket for my wife last week and the parcel has not arrived yet. ");
         measure_time(net, "long, ordinary", (struct str){text, sizeof text}, 300);
         repeat(text, sizeof text, "my the a i ");
         measure_time(net, "long, commonest words", (struct str){text, sizeof text}, 300);

@@ -38,13 +38,13 @@ static double cpu_seconds(void)
         return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* False: the usage was wrong or asked for. */
+/* False: the usage was wrong. */
 static bool parse_arguments(int argc, char **argv, struct arguments *ret_arguments)
 {
         static const struct option options[] = {
                 {"model", required_argument, NULL, 'm'}, {"all", no_argument, NULL, 'a'},
                 {"in-scope", no_argument, NULL, 's'},    {"mistakes", required_argument, NULL, 'w'},
-                {"help", no_argument, NULL, 'h'},        {0},
+                {0},
         };
         struct arguments arguments = {.lines = {.is_clear = true}};
         int option;
@@ -169,6 +169,10 @@ int main(int argc, char **argv)
 {
         struct arguments arguments;
         struct err_note note = {0};
+        if (argc == 2 && str_equal(str_from(argv[1]), STR("--help"))) {
+                fputs(help, stdout);
+                return 0;
+        }
         if (!parse_arguments(argc, argv, &arguments)) {
                 fputs(help, stderr);
                 return 2;

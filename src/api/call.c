@@ -58,7 +58,8 @@ static void count(const struct call *call, int status, int64_t duration_us)
 
 static void add_common_headers(struct call *call, int64_t duration_us)
 {
-        struct str duration = arena_format(call->arena, "%.3f", (double)duration_us / 1000);
+        struct str duration = arena_format(call->arena, "%lld.%03lld", (long long)duration_us / 1000,
+                                           (long long)duration_us % 1000);
         call_add_header(call, "X-Request-ID", ident_str(&call->request_id));
         call_add_header(call, "X-Process-Time-Ms", duration);
         call_add_header(call, "Server-Timing", arena_format(call->arena, "total;dur=%.*s", STR_ARGS(duration)));

@@ -66,13 +66,12 @@ static void add_rate_headers(struct call *call, const struct rate_limit_answer *
         call_add_header(call, "X-RateLimit-Remaining", arena_format(call->arena, "%u", rate->remaining));
 }
 
-static void count_reply(const struct call *call, const struct triage_reply *reply)
+static void count_reply(const struct triage_reply *reply)
 {
-        (void)call;
         if (reply->err == ERR_RATE_LIMITED)
                 METRIC_ADD(RATE_LIMITED, 0, 1);
         if (reply->err == ERR_OVERLOADED)
-                METRIC_ADD(SHED, METRIC_SHED_IN_FLIGHT, 1);
+                METRIC_ADD(SHED, reply->severity ? METRIC_SHED_SAFETY_RESERVE : METRIC_SHED_IN_FLIGHT, 1);
         if (reply->err == ERR_DRAINING)
                 METRIC_ADD(SHED, METRIC_SHED_DRAINING, 1);
         if (!reply->outcome)
@@ -109,7 +108,7 @@ static void replied(void *arg, const struct triage_reply *reply)
         call->triage = NULL;
         exchange_on_cancel(call->exchange, NULL, NULL);
         METRIC_ADD(IN_FLIGHT, 0, -1);
-        count_reply(call, reply);
+        count_reply(reply);
         add_rate_headers(call, &reply->rate);
         if (reply->err) {
                 tell_refusal(call, reply);

@@ -10,12 +10,13 @@
 #include <string.h>
 #include <sys/random.h>
 
+enum { RANDOM_POOL_BYTES = 1024 };
+
 static uint64_t key[2];
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 
-void random_bytes(void *ptr, size_t len)
+static void random_from_kernel(char *to, size_t len)
 {
-        char *to = ptr;
         while (len) {
                 ssize_t got = getrandom(to, len, 0);
                 if (got < 0)
@@ -23,6 +24,23 @@ void random_bytes(void *ptr, size_t len)
                 to += got;
                 len -= (size_t)got;
         }
+}
+
+void random_bytes(void *ptr, size_t len)
+{
+        static __thread char pool[RANDOM_POOL_BYTES];
+        static __thread size_t left;
+        if (len > RANDOM_POOL_BYTES) {
+                random_from_kernel(ptr, len);
+                return;
+        }
+        if (left < len) {
+                random_from_kernel(pool, sizeof pool);
+                left = sizeof pool;
+        }
+        left -= len;
+        memcpy(ptr, pool + left, len);
+        explicit_bzero(pool + left, len);
 }
 
 static void draw_key(void)

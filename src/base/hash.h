@@ -28,7 +28,8 @@ bool digest_equal(const struct digest *a, const struct digest *b);
 /* 64 lower-case hexadecimal digits and a NUL. */
 void digest_to_hex(const struct digest *digest, char ret_hex[65]);
 
-/* `len` bytes from the kernel's generator; aborts when there are none. */
+/* `len` bytes of the kernel's generator, read ahead a kilobyte at a time and wiped when given out;
+ * aborts when there are none. Not after a fork. */
 void random_bytes(void *ptr, size_t len);
 
 #endif

@@ -8,7 +8,7 @@
 #include "policy/policy_parts.h"
 
 enum {
-        POLICY_MAX_BYTES = 4 << 20,  /* what a loaded policy keeps, its net apart */
+        POLICY_MAX_BYTES = 4 << 20,   /* what a loaded policy keeps, its net apart */
         SCRATCH_MAX_BYTES = 48 << 20, /* three files, their trees and their phrases, while loading */
 };
 

@@ -48,16 +48,18 @@ struct policy_severity {
 
 /* Facts that everyone reads; the struct is the policy's own and does not change. */
 struct policy_facts {
-        struct str version;        /* "1.0.0" as written in taxonomy.yaml, plus "+" and 8 hex digits of the files' digest */
-        double gate[CATEGORY_COUNT];  /* lowest confidence that is acted on; 0 for safety */
-        double answer_threshold;      /* lowest score of an article that is given as an answer */
-        int64_t escalation_sla_ms;    /* for what a person must look at without a safety matter */
-        const struct policy_action *escalate;     /* low confidence */
-        const struct policy_action *answer;       /* an article was found */
-        const struct policy_action *no_answer;    /* none was */
+        struct str
+                version; /* "1.0.0" as written in taxonomy.yaml, plus "+" and 8 hex digits of the files' digest */
+        double gate[CATEGORY_COUNT];           /* lowest confidence that is acted on; 0 for safety */
+        double safety_threshold;               /* lowest probability of safety that the classifier needs for it */
+        double answer_threshold;               /* lowest score of an article that is given as an answer */
+        int64_t escalation_sla_ms;             /* for what a person must look at without a safety matter */
+        const struct policy_action *escalate;  /* low confidence */
+        const struct policy_action *answer;    /* an article was found */
+        const struct policy_action *no_answer; /* none was */
         struct policy_intent intents[INTENT_COUNT];
         struct policy_severity severities[SEVERITY_COUNT]; /* [SEVERITY_NONE] unused */
-        enum severity unknown_severity;           /* when nothing says which */
+        enum severity unknown_severity;                    /* when nothing says which */
         const struct safety_net *safety_net;
 };
 
@@ -82,6 +84,7 @@ struct policy_variable {
 
 /* Fills {name} in a template. A part in [square brackets] is left out when one of its variables is
  * absent: "We have your request[ for order {order_id}]." Absent when the arena is full. */
-struct str policy_fill(struct arena *arena, struct str template, const struct policy_variable *variables, size_t count);
+struct str policy_fill(struct arena *arena, struct str template, const struct policy_variable *variables,
+                       size_t count);
 
 #endif

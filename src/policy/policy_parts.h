@@ -14,7 +14,12 @@
 
 enum policy_file { POLICY_TAXONOMY, POLICY_REPLIES, POLICY_SAFETY, POLICY_FILE_COUNT };
 
-enum { POLICY_MAX_ACTIONS = 128, POLICY_MAX_REPLIES = 512, POLICY_MAX_LOCALES = 64, POLICY_MAX_EXPANSIONS = 1024 };
+enum {
+        POLICY_MAX_ACTIONS = 128,
+        POLICY_MAX_REPLIES = 512,
+        POLICY_MAX_LOCALES = 64,
+        POLICY_MAX_EXPANSIONS = 1024
+};
 
 struct reply_locale {
         struct str locale;                  /* as written; compared without case */

@@ -3,8 +3,8 @@
 #include "policy/policy_parts.h"
 
 static const struct str file_keys[] = {STR_INIT("default_locale"), STR_INIT("replies")};
-static const struct str channel_keys[] = {STR_INIT("default"), STR_INIT("chat"), STR_INIT("voice"), STR_INIT("mail"),
-                                          STR_INIT("api")};
+static const struct str channel_keys[] = {STR_INIT("default"), STR_INIT("chat"), STR_INIT("voice"),
+                                          STR_INIT("mail"), STR_INIT("api")};
 
 static bool is_locale(struct str text)
 {

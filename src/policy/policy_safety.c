@@ -9,8 +9,10 @@ enum { MAX_PHRASE_BYTES = 2048, MAX_GROUPS = 24, DEFAULT_WORDS = 4 };
 
 static const struct str file_keys[] = {STR_INIT("lists"), STR_INIT("rules")};
 static const struct str rule_keys[] = {
-        STR_INIT("id"),      STR_INIT("severity"), STR_INIT("intent"),       STR_INIT("precision"), STR_INIT("case_sensitive"),
-        STR_INIT("phrases"), STR_INIT("unless"),   STR_INIT("unless_words"), STR_INIT("needs"),     STR_INIT("needs_words"),
+        STR_INIT("id"),          STR_INIT("severity"),       STR_INIT("intent"),
+        STR_INIT("precision"),   STR_INIT("case_sensitive"), STR_INIT("phrases"),
+        STR_INIT("unless"),      STR_INIT("unless_words"),   STR_INIT("needs"),
+        STR_INIT("needs_words"),
 };
 
 struct phrases {
@@ -36,7 +38,8 @@ static void fail_arena(struct yaml_check *check, unsigned line)
 
 static void fail_long(struct expansion *expansion)
 {
-        yaml_fail(expansion->check, expansion->node->line, "a phrase of more than %d bytes", MAX_PHRASE_BYTES);
+        yaml_fail(expansion->check, expansion->node->line, "a phrase of more than %d bytes",
+                  MAX_PHRASE_BYTES);
 }
 
 static void phrase_keep(struct expansion *expansion, struct str text)
@@ -86,10 +89,12 @@ static void expand_list(struct expansion *expansion, struct str before, struct s
         while (list && !str_equal(list->key, name))
                 list = list->next;
         if (!list) {
-                yaml_fail(expansion->check, expansion->node->line, "list `%.*s` is not defined", STR_ARGS(name));
+                yaml_fail(expansion->check, expansion->node->line, "list `%.*s` is not defined",
+                          STR_ARGS(name));
                 return;
         }
-        for (const struct yaml_node *entry = list->first; entry && !expansion->check->err; entry = entry->next)
+        for (const struct yaml_node *entry = list->first; entry && !expansion->check->err;
+             entry = entry->next)
                 expand_choice(expansion, before, entry->text, rest, depth);
 }
 
@@ -114,8 +119,8 @@ static bool is_one_word(struct str choice)
 }
 
 /* Choices that are one word stay together as one group; every other goes its own way. */
-static void expand_choices(struct expansion *expansion, struct str before, struct str choices, struct str rest,
-                           unsigned depth)
+static void expand_choices(struct expansion *expansion, struct str before, struct str choices,
+                           struct str rest, unsigned depth)
 {
         char group[MAX_PHRASE_BYTES];
         size_t len = 0;
@@ -123,7 +128,8 @@ static void expand_choices(struct expansion *expansion, struct str before, struc
                 size_t at = find_in_group(choices, '|');
                 struct str choice = str_trim((struct str){choices.ptr, at});
                 bool is_last = at == choices.len;
-                choices = is_last ? (struct str){0} : (struct str){choices.ptr + at + 1, choices.len - at - 1};
+                choices =
+                        is_last ? (struct str){0} : (struct str){choices.ptr + at + 1, choices.len - at - 1};
                 if (!is_one_word(choice)) {
                         expand_choice(expansion, before, choice, rest, depth);
                 } else if (before.len + len + choice.len + 4 > sizeof group) {
@@ -150,7 +156,8 @@ static void expand_group(struct expansion *expansion, struct str before, struct 
         const char *close = is_list ? memchr(rest.ptr, '>', rest.len) : NULL;
         size_t end = close ? (size_t)(close - rest.ptr) : is_list ? rest.len : find_in_group(rest, ')');
         if (end == rest.len || depth > MAX_GROUPS) {
-                yaml_fail(expansion->check, expansion->node->line, "`%.*s`: %s", STR_ARGS(utf8_cut(expansion->node->text, 60)),
+                yaml_fail(expansion->check, expansion->node->line, "`%.*s`: %s",
+                          STR_ARGS(utf8_cut(expansion->node->text, 60)),
                           end == rest.len ? "a group is not closed" : "too many groups");
                 return;
         }
@@ -196,7 +203,8 @@ static struct phrases read_phrases(struct expansion *expansion, const struct yam
                 if (expansion->node->kind == YAML_TEXT && expansion->node->text.len > 0)
                         expand(expansion, STR(""), expansion->node->text, 0);
                 else
-                        yaml_fail(expansion->check, expansion->node->line, "key `%s` expects a list of texts", key);
+                        yaml_fail(expansion->check, expansion->node->line, "key `%s` expects a list of texts",
+                                  key);
         }
         expansion->phrases = NULL;
         return phrases;
@@ -222,10 +230,12 @@ static void read_terms(struct yaml_check *check, const struct yaml_node *node, s
         if (check->err)
                 return;
         if (!severity_from(severity, &rule->severity) || rule->severity == SEVERITY_NONE)
-                yaml_fail_unknown(check, yaml_find(node, "severity")->line, "severity", severity, severities, 3);
+                yaml_fail_unknown(check, yaml_find(node, "severity")->line, "severity", severity, severities,
+                                  3);
         if (!intent_from(intent, &rule->intent) || rule->intent >= INTENT_OTHER ||
             intent_category(rule->intent) != CATEGORY_SAFETY_COMPLIANCE)
-                yaml_fail_unknown(check, yaml_find(node, "intent")->line, "safety intent", intent, known, count);
+                yaml_fail_unknown(check, yaml_find(node, "intent")->line, "safety intent", intent, known,
+                                  count);
 }
 
 static void read_rule(struct expansion *expansion, const struct yaml_node *node, struct safety_rule *rule)
@@ -273,9 +283,11 @@ static void check_lists(struct yaml_check *check, const struct yaml_node *lists)
                 return;
         for (const struct yaml_node *list = lists->first; list; list = list->next) {
                 if (list->kind != YAML_LIST)
-                        yaml_fail(check, list->line, "list `%.*s` expects a list of texts", STR_ARGS(list->key));
+                        yaml_fail(check, list->line, "list `%.*s` expects a list of texts",
+                                  STR_ARGS(list->key));
                 for (const struct yaml_node *entry = list->first; entry; entry = entry->next)
-                        if (entry->kind != YAML_TEXT || entry->text.len == 0 || strpbrk(entry->text.ptr, "<>"))
+                        if (entry->kind != YAML_TEXT || entry->text.len == 0 ||
+                            strpbrk(entry->text.ptr, "<>"))
                                 yaml_fail(check, entry->line, "list `%.*s` expects phrases without `<`",
                                           STR_ARGS(list->key));
         }
@@ -287,7 +299,8 @@ static void check_ids(struct yaml_check *check, const struct yaml_node *list, co
         for (size_t i = 0; node && !check->err; i++, node = node->next)
                 for (size_t j = 0; j < i; j++)
                         if (str_equal(rules[i].id, rules[j].id))
-                                yaml_fail(check, node->line, "rule `%.*s` is defined twice", STR_ARGS(rules[i].id));
+                                yaml_fail(check, node->line, "rule `%.*s` is defined twice",
+                                          STR_ARGS(rules[i].id));
 }
 
 void policy_read_safety(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
@@ -301,8 +314,10 @@ void policy_read_safety(struct policy *policy, struct yaml_check *check, const s
         if (check->err)
                 return;
         if (list->kind != YAML_LIST || list->count > SAFETY_NET_MAX_RULES)
-                yaml_fail(check, list->line, "key `rules` expects a list of at most %d rules", SAFETY_NET_MAX_RULES);
-        struct safety_rule *rules = check->err ? NULL : arena_zeroed(scratch, (list->count + 1) * sizeof *rules);
+                yaml_fail(check, list->line, "key `rules` expects a list of at most %d rules",
+                          SAFETY_NET_MAX_RULES);
+        struct safety_rule *rules =
+                check->err ? NULL : arena_zeroed(scratch, (list->count + 1) * sizeof *rules);
         if (!rules) {
                 fail_arena(check, list->line);
                 return;

@@ -5,20 +5,35 @@
 enum { MINUTE_MS = 60 * 1000, YEAR_MINUTES = 366 * 24 * 60 };
 
 static const struct str file_keys[] = {
-        STR_INIT("version"), STR_INIT("gates"),   STR_INIT("answer_threshold"), STR_INIT("escalation_sla_minutes"),
-        STR_INIT("flow"),    STR_INIT("actions"), STR_INIT("intents"),          STR_INIT("severities"),
+        STR_INIT("version"),
+        STR_INIT("gates"),
+        STR_INIT("answer_threshold"),
+        STR_INIT("safety_threshold"),
+        STR_INIT("escalation_sla_minutes"),
+        STR_INIT("flow"),
+        STR_INIT("actions"),
+        STR_INIT("intents"),
+        STR_INIT("severities"),
         STR_INIT("unknown_severity"),
 };
 static const struct str gate_keys[] = {STR_INIT("informational"), STR_INIT("service_action")};
 static const struct str flow_keys[] = {STR_INIT("low_confidence"), STR_INIT("article_found"),
                                        STR_INIT("no_article")};
 static const struct str action_keys[] = {
-        STR_INIT("description"), STR_INIT("priority"),     STR_INIT("external_system"),       STR_INIT("queue"),
-        STR_INIT("reply"),       STR_INIT("opens_ticket"), STR_INIT("requires_human_review"), STR_INIT("needs_outbox"),
+        STR_INIT("description"),
+        STR_INIT("priority"),
+        STR_INIT("external_system"),
+        STR_INIT("queue"),
+        STR_INIT("reply"),
+        STR_INIT("opens_ticket"),
+        STR_INIT("requires_human_review"),
+        STR_INIT("needs_outbox"),
 };
-static const struct str intent_keys[] = {STR_INIT("description"), STR_INIT("action"), STR_INIT("action_without_order"),
-                                         STR_INIT("external_system"), STR_INIT("queue")};
-static const struct str safety_intent_keys[] = {STR_INIT("description"), STR_INIT("floor"), STR_INIT("reply")};
+static const struct str intent_keys[] = {STR_INIT("description"), STR_INIT("action"),
+                                         STR_INIT("action_without_order"), STR_INIT("external_system"),
+                                         STR_INIT("queue")};
+static const struct str safety_intent_keys[] = {STR_INIT("description"), STR_INIT("floor"),
+                                                STR_INIT("reply")};
 static const struct str severity_keys[] = {STR_INIT("action"), STR_INIT("sla_minutes"),
                                            STR_INIT("is_report_candidate")};
 static const struct str severity_names[] = {STR_INIT("standard"), STR_INIT("high"), STR_INIT("urgent")};
@@ -32,7 +47,8 @@ static struct str keep_text(struct policy *policy, struct yaml_check *check, con
 }
 
 /* The name of a reply that exists; absent after a fault or when the key is. */
-static struct str read_reply_name(struct policy *policy, struct yaml_check *check, const struct yaml_node *map)
+static struct str read_reply_name(struct policy *policy, struct yaml_check *check,
+                                  const struct yaml_node *map)
 {
         struct str name = yaml_optional_text(check, map, "reply");
         if (name.ptr && !policy_find_reply(&policy->replies, name))
@@ -49,7 +65,8 @@ static enum priority read_priority(struct yaml_check *check, const struct yaml_n
         enum priority priority = PRIORITY_LOW;
         struct str name = yaml_text(check, map, "priority");
         if (name.ptr && !priority_from(name, &priority))
-                yaml_fail_unknown(check, yaml_find(map, "priority")->line, "priority", name, known, PRIORITY_COUNT);
+                yaml_fail_unknown(check, yaml_find(map, "priority")->line, "priority", name, known,
+                                  PRIORITY_COUNT);
         return priority;
 }
 
@@ -95,7 +112,8 @@ static void read_action(struct policy *policy, struct yaml_check *check, const s
         if (action->description.ptr)
                 policy_check_template(check, yaml_find(node, "description")->line, action->description);
         action->priority = read_priority(check, node);
-        action->external_system = policy_keep(policy, check, yaml_optional_text(check, node, "external_system"));
+        action->external_system =
+                policy_keep(policy, check, yaml_optional_text(check, node, "external_system"));
         action->queue = keep_text(policy, check, node, "queue");
         (void)yaml_require(check, node, "reply");
         action->reply = read_reply_name(policy, check, node);
@@ -124,7 +142,8 @@ static void read_actions(struct policy *policy, struct yaml_check *check, const 
 
 /* The action as this intent wants it: with its own external system or queue where it names one. */
 static const struct policy_action *adapt_action(struct policy *policy, struct yaml_check *check,
-                                                const struct yaml_node *node, const struct policy_action *action)
+                                                const struct yaml_node *node,
+                                                const struct policy_action *action)
 {
         struct str system = policy_keep(policy, check, yaml_optional_text(check, node, "external_system"));
         struct str queue = policy_keep(policy, check, yaml_optional_text(check, node, "queue"));
@@ -148,9 +167,9 @@ static void read_intent(struct policy *policy, struct yaml_check *check, const s
                         enum intent which)
 {
         struct policy_intent *intent = &policy->facts.intents[which];
-        bool is_well_formed = is_safety(which)
-                                      ? yaml_is_map(check, node, safety_intent_keys, COUNT(safety_intent_keys))
-                                      : yaml_is_map(check, node, intent_keys, COUNT(intent_keys));
+        bool is_well_formed =
+                is_safety(which) ? yaml_is_map(check, node, safety_intent_keys, COUNT(safety_intent_keys))
+                                 : yaml_is_map(check, node, intent_keys, COUNT(intent_keys));
         if (!is_well_formed)
                 return;
         intent->description = keep_text(policy, check, node, "description");
@@ -159,7 +178,8 @@ static void read_intent(struct policy *policy, struct yaml_check *check, const s
                 intent->reply = read_reply_name(policy, check, node);
                 return;
         }
-        intent->action = adapt_action(policy, check, node, require_action_name(policy, check, node, "action"));
+        intent->action =
+                adapt_action(policy, check, node, require_action_name(policy, check, node, "action"));
         intent->action_no_order = read_action_name(policy, check, node, "action_without_order");
 }
 
@@ -187,8 +207,8 @@ static void check_sla_order(struct yaml_check *check, const struct yaml_node *ma
                 const struct yaml_node *node = yaml_find(map, severity_name(i + 1));
                 if (severities[i + 1].sla_ms > severities[i].sla_ms)
                         yaml_fail(check, yaml_find(node, "sla_minutes")->line,
-                                  "severity `%s`: sla_minutes is longer than that of `%s`", severity_name(i + 1),
-                                  severity_name(i));
+                                  "severity `%s`: sla_minutes is longer than that of `%s`",
+                                  severity_name(i + 1), severity_name(i));
         }
 }
 
@@ -245,8 +265,10 @@ void policy_read_taxonomy(struct policy *policy, struct yaml_check *check, const
         if (check->err)
                 return;
         facts->version = keep_text(policy, check, root, "version");
+        facts->safety_threshold = yaml_number(check, root, "safety_threshold", 0, 1);
         facts->answer_threshold = yaml_number(check, root, "answer_threshold", 0, 1);
-        facts->escalation_sla_ms = MINUTE_MS * yaml_integer(check, root, "escalation_sla_minutes", 1, YEAR_MINUTES);
+        facts->escalation_sla_ms =
+                MINUTE_MS * yaml_integer(check, root, "escalation_sla_minutes", 1, YEAR_MINUTES);
         facts->unknown_severity = read_severity(check, root, "unknown_severity");
         read_gates(policy, check, yaml_find(root, "gates"));
         read_actions(policy, check, yaml_find(root, "actions"));

@@ -3,8 +3,9 @@
 
 /* Every variable that a template may use; whoever fills one hands in those that it knows. */
 static const struct str known_variables[] = {
-        STR_INIT("order_id"),      STR_INIT("amount"),        STR_INIT("product"),      STR_INIT("ticket_id"),
-        STR_INIT("compliance_id"), STR_INIT("article_title"), STR_INIT("article_body"), STR_INIT("article_url"),
+        STR_INIT("order_id"),     STR_INIT("amount"),        STR_INIT("product"),
+        STR_INIT("ticket_id"),    STR_INIT("compliance_id"), STR_INIT("article_title"),
+        STR_INIT("article_body"), STR_INIT("article_url"),
 };
 
 enum { VARIABLE_COUNT = sizeof known_variables / sizeof *known_variables };
@@ -38,7 +39,8 @@ void policy_check_template(struct yaml_check *check, unsigned line, struct str t
                 struct str name;
                 if (c == '{' && take_until(&template, '}', &name))
                         check_variable(check, line, name);
-                else if (c == '{' || c == '}' || (c == '[' && is_in_brackets) || (c == ']' && !is_in_brackets))
+                else if (c == '{' || c == '}' || (c == '[' && is_in_brackets) ||
+                         (c == ']' && !is_in_brackets))
                         yaml_fail(check, line, "`%c` without its partner", c);
                 else if (c == '[' || c == ']')
                         is_in_brackets = c == '[';
@@ -68,7 +70,8 @@ static struct str value_of(const struct policy_variable *variables, size_t count
         return (struct str){0};
 }
 
-static void put_part(struct output *output, struct str part, const struct policy_variable *variables, size_t count)
+static void put_part(struct output *output, struct str part, const struct policy_variable *variables,
+                     size_t count)
 {
         struct str plain, name;
         while (take_until(&part, '{', &plain) && take_until(&part, '}', &name)) {
@@ -100,7 +103,8 @@ static void put_template(struct output *output, struct str template, const struc
         put_part(output, template, variables, count);
 }
 
-struct str policy_fill(struct arena *arena, struct str template, const struct policy_variable *variables, size_t count)
+struct str policy_fill(struct arena *arena, struct str template, const struct policy_variable *variables,
+                       size_t count)
 {
         struct output output = {0};
         put_template(&output, template, variables, count);

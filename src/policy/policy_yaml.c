@@ -6,7 +6,8 @@
 #include <stdarg.h>
 #include <yaml.h>
 
-static void vfail(struct yaml_check *check, enum err err, unsigned line, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void vfail(struct yaml_check *check, enum err err, unsigned line,
+                                                        const char *format, va_list args)
 {
         if (check->err)
                 return;
@@ -27,8 +28,8 @@ void yaml_fail(struct yaml_check *check, unsigned line, const char *format, ...)
 }
 
 /* A fault of the file as YAML rather than of what it says. */
-__attribute__((format(printf, 4, 5))) static void fail_file(struct yaml_check *check, enum err err, unsigned line,
-                                                            const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void fail_file(struct yaml_check *check, enum err err,
+                                                            unsigned line, const char *format, ...)
 {
         va_list args;
         va_start(args, format);
@@ -92,7 +93,8 @@ enum err yaml_read_file(struct arena *arena, const char *path, struct str *ret_t
 {
         FILE *file = fopen(path, "re");
         if (!file)
-                return err_set(note, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path, strerror(errno));
+                return err_set(note, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path,
+                               strerror(errno));
         char *ptr = arena_alloc(arena, YAML_FILE_MAX_BYTES + 1);
         size_t len = ptr ? fread(ptr, 1, YAML_FILE_MAX_BYTES + 1, file) : 0;
         bool is_broken = ferror(file) != 0;
@@ -215,7 +217,8 @@ static struct yaml_node *read_map(struct reader *reader, unsigned depth)
         struct yaml_node *map = node_new(reader, YAML_MAP), *last = NULL;
         while (map && reader_next(reader) && reader->event.type != YAML_MAPPING_END_EVENT) {
                 if (map->count == YAML_MAX_KEYS) { /* looking for a key is linear */
-                        yaml_fail(reader->check, line_of(reader), "more than %d keys in one map", YAML_MAX_KEYS);
+                        yaml_fail(reader->check, line_of(reader), "more than %d keys in one map",
+                                  YAML_MAX_KEYS);
                         return NULL;
                 }
                 struct yaml_node *child = read_pair(reader, map, depth + 1);
@@ -229,10 +232,14 @@ static struct yaml_node *read_map(struct reader *reader, unsigned depth)
 static bool has_anchor_or_tag(const yaml_event_t *event)
 {
         switch (event->type) {
-        case YAML_SCALAR_EVENT: return event->data.scalar.anchor || event->data.scalar.tag;
-        case YAML_SEQUENCE_START_EVENT: return event->data.sequence_start.anchor || event->data.sequence_start.tag;
-        case YAML_MAPPING_START_EVENT: return event->data.mapping_start.anchor || event->data.mapping_start.tag;
-        default: return event->type == YAML_ALIAS_EVENT; /* the enum is libyaml's: others carry neither */
+        case YAML_SCALAR_EVENT:
+                return event->data.scalar.anchor || event->data.scalar.tag;
+        case YAML_SEQUENCE_START_EVENT:
+                return event->data.sequence_start.anchor || event->data.sequence_start.tag;
+        case YAML_MAPPING_START_EVENT:
+                return event->data.mapping_start.anchor || event->data.mapping_start.tag;
+        default:
+                return event->type == YAML_ALIAS_EVENT; /* the enum is libyaml's: others carry neither */
         }
 }
 
@@ -367,8 +374,8 @@ double yaml_number(struct yaml_check *check, const struct yaml_node *map, const 
         if (!number_of(node, &value))
                 yaml_fail(check, node->line, "key `%s` expects a number", key);
         else if (value < minimum || value > maximum)
-                yaml_fail(check, node->line, "key `%s` is %.*s, allowed is %g to %g", key, STR_ARGS(node->text),
-                          minimum, maximum);
+                yaml_fail(check, node->line, "key `%s` is %.*s, allowed is %g to %g", key,
+                          STR_ARGS(node->text), minimum, maximum);
         else
                 return value;
         return minimum;
@@ -398,8 +405,8 @@ bool yaml_bool(struct yaml_check *check, const struct yaml_node *map, const char
         return false;
 }
 
-struct str *yaml_texts(struct yaml_check *check, struct arena *arena, const struct yaml_node *map, const char *key,
-                       size_t *ret_count)
+struct str *yaml_texts(struct yaml_check *check, struct arena *arena, const struct yaml_node *map,
+                       const char *key, size_t *ret_count)
 {
         *ret_count = 0;
         const struct yaml_node *list = yaml_find(map, key);

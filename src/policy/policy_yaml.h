@@ -2,7 +2,8 @@
 /* A small reader of YAML that people edit: a tree in which every value knows its line.
  *
  * Refused, each with its line: anchors and aliases, tags, several documents, a key twice in one
- * map, more than 1,024 keys in one, more than 16 levels, more than 1 MiB. Tree and texts live in the caller's arena.
+ * map, more than 1,024 keys in one, more than 16 levels, more than 1 MiB. Tree and texts live in
+ * the caller's arena.
  *
  * Checking a tree is a walk with one `struct yaml_check`: the first fault is kept, with file, line
  * and `where` before it, and everything asked afterwards answers quietly, so that the caller looks
@@ -38,7 +39,8 @@ struct yaml_check {
 };
 
 /* All of a file, at most YAML_FILE_MAX_BYTES. */
-enum err yaml_read_file(struct arena *arena, const char *path, struct str *ret_text, struct err_note *note) MUST_USE;
+enum err yaml_read_file(struct arena *arena, const char *path, struct str *ret_text,
+                        struct err_note *note) MUST_USE;
 
 /* The tree of one document; NULL after a fault, which is in check->err. An empty one is an empty map. */
 struct yaml_node *yaml_parse(struct yaml_check *check, struct arena *arena, struct str text);
@@ -54,7 +56,8 @@ void yaml_fail_unknown(struct yaml_check *check, unsigned line, const char *what
 void yaml_where(struct yaml_check *check, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* True for a map that has no other keys than `keys`; all keys when `keys` is NULL. */
-bool yaml_is_map(struct yaml_check *check, const struct yaml_node *node, const struct str *keys, size_t count);
+bool yaml_is_map(struct yaml_check *check, const struct yaml_node *node, const struct str *keys,
+                 size_t count);
 
 struct yaml_node *yaml_find(const struct yaml_node *map, const char *key);
 
@@ -75,7 +78,7 @@ int64_t yaml_integer(struct yaml_check *check, const struct yaml_node *map, cons
 bool yaml_bool(struct yaml_check *check, const struct yaml_node *map, const char *key, bool fallback);
 
 /* A list of texts, as an array in the arena; *ret_count 0 when the key is absent. */
-struct str *yaml_texts(struct yaml_check *check, struct arena *arena, const struct yaml_node *map, const char *key,
-                       size_t *ret_count);
+struct str *yaml_texts(struct yaml_check *check, struct arena *arena, const struct yaml_node *map,
+                       const char *key, size_t *ret_count);
 
 #endif

@@ -133,9 +133,11 @@ static void count_term(const struct kb_index *index, struct kb_scratch *scratch,
         }
 }
 
-static float f_measure(float precision, float recall)
+/* The F measure of said / question_weight (how much of the question the query says) and known /
+ * query_weight (how much of the query the article knows), in one division. */
+static float f_measure(float said, float question_weight, float known, float query_weight)
 {
-        return precision + recall > 0 ? 2 * precision * recall / (precision + recall) : 0;
+        return 2 * said * known / (said * query_weight + known * question_weight);
 }
 
 /* Each article gets the best of its questions. The accumulators are zero again afterwards. */
@@ -148,7 +150,7 @@ static void judge_questions(const struct kb_index *index, struct kb_scratch *scr
                 float said = scratch->questions[number];
                 float known =
                         nearest_share * said + siblings_share * marks->siblings + body_share * marks->body;
-                float score = f_measure(said / question->weight, known / query_weight);
+                float score = f_measure(said, question->weight, known, query_weight);
                 if (score > marks->best)
                         marks->best = score;
                 scratch->questions[number] = 0;
@@ -172,11 +174,12 @@ static double collect(const struct kb_index *index, struct kb_scratch *scratch, 
 {
         double best = 0, second = 0;
         size_t count = 0;
+        const float of_body = body_share / query_weight;
         for (size_t i = 0; i < scratch->touched_article_count; i++) {
                 uint32_t number = scratch->touched_articles[i];
                 struct article_marks *marks = scratch->articles + number;
                 /* Words of the body alone: known, but no question of the article says them. */
-                float from_body = body_share * marks->body / query_weight;
+                float from_body = of_body * marks->body;
                 double score = marks->best > from_body ? marks->best : from_body;
                 insert(ret_hits, &count, max_hits, (struct kb_hit){index->articles + number, score});
                 second = score > best ? best : score > second ? score : second;

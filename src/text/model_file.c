@@ -77,7 +77,8 @@ static bool are_scales_sound(const struct model_file *file)
 enum err model_file_check(struct str bytes, struct err_note *note)
 {
         const struct model_file *file = (const void *)bytes.ptr;
-        if (bytes.len < offsetof(struct model_file, checksum) || memcmp(file->magic, magic, sizeof magic) != 0)
+        bool has_start = bytes.len >= offsetof(struct model_file, checksum);
+        if (!has_start || memcmp(file->magic, magic, sizeof magic) != 0)
                 return err_set(note, ERR_CORRUPT, "model: this is not a model file");
         if ((uintptr_t)bytes.ptr % _Alignof(struct model_file) != 0)
                 return err_set(note, ERR_INVALID, "model: the bytes are not aligned");

@@ -86,9 +86,9 @@ static uint64_t fold_point(uint32_t point)
                 return point | FOLD_ALONE;
         utf8proc_int32_t points[32];
         int boundary = 0;
-        utf8proc_ssize_t count = utf8proc_decompose_char((utf8proc_int32_t)point, points, 32, UTF8PROC_DECOMPOSE |
-                                                         UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK,
-                                                         &boundary);
+        utf8proc_ssize_t count = utf8proc_decompose_char(
+                (utf8proc_int32_t)point, points, 32,
+                UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_CASEFOLD | UTF8PROC_STRIPMARK, &boundary);
         if (count <= 0 || count > 32)
                 return point;
         uint64_t folded = pack(points, count);
@@ -126,7 +126,8 @@ static uint32_t decode(struct str text, size_t *ret_bytes)
 {
         utf8proc_int32_t point;
         size_t len = text.len < 4 ? text.len : 4;
-        utf8proc_ssize_t bytes = utf8proc_iterate((const utf8proc_uint8_t *)text.ptr, (utf8proc_ssize_t)len, &point);
+        utf8proc_ssize_t bytes =
+                utf8proc_iterate((const utf8proc_uint8_t *)text.ptr, (utf8proc_ssize_t)len, &point);
         *ret_bytes = bytes > 0 ? (size_t)bytes : 1;
         return bytes > 0 ? (uint32_t)point : 0xfffd;
 }

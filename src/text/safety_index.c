@@ -90,7 +90,9 @@ static const char *add_word(struct builder *builder, struct str text)
         if (is_beginning)
                 index->prefix_lengths |= 1U << word.letters;
         index->has_written = index->has_written || builder->is_written;
-        enum term_kind kind = builder->is_written ? TERM_WRITTEN : is_beginning ? TERM_BEGINNING : TERM_FOLDED;
+        enum term_kind kind = builder->is_written ? TERM_WRITTEN
+                              : is_beginning      ? TERM_BEGINNING
+                                                  : TERM_FOLDED;
         uint64_t key = term_key(builder->is_written ? word.written : word.folded, kind);
         if (builder->fit_count == builder->fit_capacity) {
                 builder->fit_capacity = builder->fit_capacity ? 2 * builder->fit_capacity : 4096;
@@ -102,7 +104,8 @@ static const char *add_word(struct builder *builder, struct str text)
 
 /* The next word or group off the front of a phrase; false at its end. "A&E" is two words: a word
  * that folds into several is split by the reader of words, so that text and phrase agree. */
-static bool next_element(const struct safety_fold *fold, struct str *rest, struct str *ret_element, bool *ret_group)
+static bool next_element(const struct safety_fold *fold, struct str *rest, struct str *ret_element,
+                         bool *ret_group)
 {
         *rest = str_trim(*rest);
         *ret_group = rest->len > 0 && *rest->ptr == '(';
@@ -179,8 +182,8 @@ static const char *add_phrase(struct builder *builder, struct str text)
         return NULL;
 }
 
-static enum err add_phrases(struct builder *builder, enum safety_use_kind kind, const struct str *texts, size_t count,
-                            struct err_note *note)
+static enum err add_phrases(struct builder *builder, enum safety_use_kind kind, const struct str *texts,
+                            size_t count, struct err_note *note)
 {
         builder->kind = kind;
         builder->is_written = kind == SAFETY_USE_PHRASE && builder->rule->is_case_sensitive;
@@ -214,7 +217,8 @@ static uint32_t commonness(const struct safety_index *index, const uint32_t *use
         return most;
 }
 
-static void choose_anchor(const struct safety_index *index, const uint32_t *uses, struct safety_phrase *phrase)
+static void choose_anchor(const struct safety_index *index, const uint32_t *uses,
+                          struct safety_phrase *phrase)
 {
         uint32_t least = UINT32_MAX;
         for (uint8_t i = 0; i < phrase->words; i++) {
@@ -260,7 +264,8 @@ static void shrink(struct safety_index *index, size_t fit_count)
 {
         index->fits = alloc_resize(index->fits, (fit_count + 1) * sizeof *index->fits);
         index->phrases = alloc_resize(index->phrases, (index->phrase_count + 1) * sizeof *index->phrases);
-        index->first_fit = alloc_resize(index->first_fit, (index->position_count + 2) * sizeof *index->first_fit);
+        index->first_fit =
+                alloc_resize(index->first_fit, (index->position_count + 2) * sizeof *index->first_fit);
 }
 
 enum err safety_index_new(const struct safety_rule *rules, size_t count, struct safety_index **ret_index,
@@ -330,7 +335,8 @@ size_t safety_index_terms(const struct safety_index *index, const struct safety_
         return count;
 }
 
-bool safety_index_fits(const struct safety_index *index, uint32_t position, const uint32_t *terms, size_t count)
+bool safety_index_fits(const struct safety_index *index, uint32_t position, const uint32_t *terms,
+                       size_t count)
 {
         for (size_t i = 0; i < count; i++) {
                 uint32_t low = index->first_fit[position], high = index->first_fit[position + 1];

@@ -32,20 +32,20 @@ struct safety_slot {
 };
 
 struct safety_index {
-        struct safety_fold *fold;   /* owns, like the rest */
-        struct safety_slot *slots;  /* hash of a word and how it is compared -> term; open addressing */
+        struct safety_fold *fold;  /* owns, like the rest */
+        struct safety_slot *slots; /* hash of a word and how it is compared -> term; open addressing */
         uint64_t slot_mask;
-        uint64_t *filter;           /* a bit for each term */
-        uint32_t prefix_lengths;    /* bit n: some phrase asks for a beginning of n letters */
-        bool has_written;           /* some phrase is compared as written */
+        uint64_t *filter;        /* a bit for each term */
+        uint32_t prefix_lengths; /* bit n: some phrase asks for a beginning of n letters */
+        bool has_written;        /* some phrase is compared as written */
         uint32_t term_count;
         struct safety_phrase *phrases;
         uint32_t phrase_count;
         uint32_t position_count;
-        uint32_t *fits;             /* the terms that positions fit, sorted within each */
-        uint32_t *first_fit;        /* by position, and one more: where its terms begin in `fits` */
-        uint32_t *anchored;         /* phrases, by the terms of their anchors */
-        uint32_t *first_anchored;   /* by term, and one more: where its phrases begin in `anchored` */
+        uint32_t *fits;           /* the terms that positions fit, sorted within each */
+        uint32_t *first_fit;      /* by position, and one more: where its terms begin in `fits` */
+        uint32_t *anchored;       /* phrases, by the terms of their anchors */
+        uint32_t *first_anchored; /* by term, and one more: where its phrases begin in `anchored` */
 };
 
 /* The phrases of `rules` are checked; a note names the rule and the phrase. */
@@ -59,6 +59,7 @@ size_t safety_index_terms(const struct safety_index *index, const struct safety_
                           uint32_t ret_terms[SAFETY_INDEX_MAX_TERMS]);
 
 /* Whether a word with these terms fits the position. */
-bool safety_index_fits(const struct safety_index *index, uint32_t position, const uint32_t *terms, size_t count);
+bool safety_index_fits(const struct safety_index *index, uint32_t position, const uint32_t *terms,
+                       size_t count);
 
 #endif

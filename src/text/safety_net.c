@@ -6,9 +6,9 @@
 
 enum {
         MAX_PENDING = 16,
-        MAX_FOUND = 48,                         /* phrases that end on one word */
-        AHEAD = SAFETY_NET_MAX_WORDS - 1,       /* words that are read before a word is judged */
-        WINDOW = 32,                            /* power of two, more than twice AHEAD */
+        MAX_FOUND = 48,                   /* phrases that end on one word */
+        AHEAD = SAFETY_NET_MAX_WORDS - 1, /* words that are read before a word is judged */
+        WINDOW = 32,                      /* power of two, more than twice AHEAD */
 };
 
 struct net_rule {
@@ -43,8 +43,8 @@ struct scan {
                 uint32_t term_count;
                 uint32_t found_count;
                 uint32_t terms[SAFETY_INDEX_MAX_TERMS];
-                uint32_t found[MAX_FOUND]; /* phrases that end on it */
-        } window[WINDOW]; /* the words around the current one */
+                uint32_t found[MAX_FOUND];   /* phrases that end on it */
+        } window[WINDOW];                    /* the words around the current one */
         struct pending pending[MAX_PENDING]; /* oldest first */
         size_t pending_count;
         struct memory {
@@ -71,7 +71,8 @@ static void conclude(struct scan *scan, uint32_t rule)
 static void pending_remove(struct scan *scan, size_t at)
 {
         scan->pending_count--;
-        memmove(&scan->pending[at], &scan->pending[at + 1], (scan->pending_count - at) * sizeof *scan->pending);
+        memmove(&scan->pending[at], &scan->pending[at + 1],
+                (scan->pending_count - at) * sizeof *scan->pending);
 }
 
 /* What has been seen of the text decides: it has what it needs, or it never was a hit. */
@@ -106,7 +107,8 @@ static void see_phrase(struct scan *scan, uint32_t index, uint32_t start)
                 return;
         if (memory->unless_end && memory->unless_end + rule->unless_words + 1 >= start)
                 return;
-        bool is_met = !rule->has_needs || (memory->needs_end && memory->needs_end + rule->needs_words + 1 >= start);
+        bool is_met =
+                !rule->has_needs || (memory->needs_end && memory->needs_end + rule->needs_words + 1 >= start);
         if (is_met && !rule->has_unless)
                 conclude(scan, index);
         else
@@ -135,9 +137,15 @@ static void see_end(struct scan *scan, const struct safety_phrase *phrase)
 {
         uint32_t start = scan->word + 1 - phrase->words;
         switch (phrase->kind) {
-        case SAFETY_USE_PHRASE: see_phrase(scan, phrase->rule, start); break;
-        case SAFETY_USE_UNLESS: see_unless(scan, phrase->rule, start); break;
-        case SAFETY_USE_NEEDS: see_needs(scan, phrase->rule, start); break;
+        case SAFETY_USE_PHRASE:
+                see_phrase(scan, phrase->rule, start);
+                break;
+        case SAFETY_USE_UNLESS:
+                see_unless(scan, phrase->rule, start);
+                break;
+        case SAFETY_USE_NEEDS:
+                see_needs(scan, phrase->rule, start);
+                break;
         }
 }
 

@@ -23,6 +23,8 @@ struct app {
         struct server *server;
         uv_pipe_t input;
         uint64_t heads, requests, answers, cancels, refusals, accept_failures;
+        uint64_t refused_bodies; /* refusals of exchanges that were counted as heads before */
+        bool has_just_cancelled;
         int64_t gauge; /* of connections, by the changes that we were told */
         bool is_closing;
 };
@@ -40,6 +42,7 @@ static struct server_limits limits = {
         .max_headers = 100,
         .max_target_bytes = 8192,
         .max_body_bytes = 262144,
+        .max_buffered_bytes = 64 << 20,
         .body_min_rate = 1024,
         .header_timeout_ms = 10000,
         .body_timeout_ms = 20000,
@@ -79,6 +82,7 @@ static void on_cancel(void *arg)
 {
         struct app *app = arg;
         app->cancels++;
+        app->has_just_cancelled = true;
 }
 
 static bool on_head(void *arg, struct exchange *exchange)
@@ -90,6 +94,7 @@ static bool on_head(void *arg, struct exchange *exchange)
         if (str_equal(request->path, STR("/stats")))
                 return true;
         app->heads++;
+        app->has_just_cancelled = false;
         exchange_on_cancel(exchange, on_cancel, app);
         if (str_equal(request->path, STR("*")) && request->method == HTTP_METHOD_OPTIONS)
                 return true;
@@ -143,9 +148,10 @@ static void respond_stats(struct app *app, struct exchange *exchange)
 {
         struct str text = arena_format(exchange_arena(exchange),
                                        "{\"heads\":%zu,\"requests\":%zu,\"answers\":%zu,\"cancels\":%zu,"
-                                       "\"refusals\":%zu,\"accept_failures\":%zu,\"connections\":%zu,\"gauge\":%d}",
+                                       "\"refusals\":%zu,\"refused_bodies\":%zu,\"accept_failures\":%zu,\"connections\":%zu,\"gauge\":%d}",
                                        (size_t)app->heads, (size_t)app->requests, (size_t)app->answers,
-                                       (size_t)app->cancels, (size_t)app->refusals, (size_t)app->accept_failures,
+                                       (size_t)app->cancels, (size_t)app->refusals, (size_t)app->refused_bodies,
+                                       (size_t)app->accept_failures,
                                        server_connections(app->server), (int)app->gauge);
         struct http_response response = {.status = 200, .content_type = "application/json", .body = text};
         exchange_respond(exchange, &response);
@@ -176,6 +182,8 @@ static void on_refusal(void *arg, enum http_refusal refusal, struct arena *arena
 {
         struct app *app = arg;
         app->refusals++;
+        app->refused_bodies += app->has_just_cancelled;
+        app->has_just_cancelled = false;
         *ret_response = (struct http_response){
                 .status = http_refusal_status(refusal),
                 .content_type = "application/problem+json",
@@ -231,6 +239,7 @@ static bool set_limit(const char *setting)
                 int64_t *ms;
         } settings[] = {
                 {"max_connections", &limits.max_connections, NULL}, {"max_body", &limits.max_body_bytes, NULL},
+                {"max_buffered", &limits.max_buffered_bytes, NULL},
                 {"header_ms", NULL, &limits.header_timeout_ms},     {"body_ms", NULL, &limits.body_timeout_ms},
                 {"idle_ms", NULL, &limits.idle_timeout_ms},         {"write_ms", NULL, &limits.write_timeout_ms},
         };

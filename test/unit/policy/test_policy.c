@@ -80,19 +80,23 @@ static enum err load_edited(const struct edit *edit, struct policy **ret_policy,
 
 static const struct edit broken[] = {
         {POLICY_TAXONOMY, "action: initiate_refund", "action: initiate_refnd",
-         "taxonomy.yaml:%u: intent `refund`: action `initiate_refnd` is not defined; did you mean `initiate_refund`?"},
+         "taxonomy.yaml:%u: intent `refund`: action `initiate_refnd` is not defined; did you mean "
+         "`initiate_refund`?"},
         {POLICY_TAXONOMY, "action: initiate_refund", "action: zzz",
          "taxonomy.yaml:%u: intent `refund`: action `zzz` is not defined"},
         {POLICY_TAXONOMY, "reply: track_order", "reply: trak_order",
-         "taxonomy.yaml:%u: action `track_order`: reply `trak_order` is not defined; did you mean `track_order`?"},
+         "taxonomy.yaml:%u: action `track_order`: reply `trak_order` is not defined; did you mean "
+         "`track_order`?"},
         {POLICY_TAXONOMY, "priority: high", "priority: hihg",
          "taxonomy.yaml:%u: action `cancel_order`: priority `hihg` is not defined; did you mean `high`?"},
         {POLICY_TAXONOMY, "opens_ticket: true", "opens_ticket: yes",
          "taxonomy.yaml:%u: action `cancel_order`: key `opens_ticket` expects true or false"},
         {POLICY_TAXONOMY, "opens_ticket: true", "open_ticket: true",
-         "taxonomy.yaml:%u: action `cancel_order`: key `open_ticket` is not defined; did you mean `opens_ticket`?"},
+         "taxonomy.yaml:%u: action `cancel_order`: key `open_ticket` is not defined; did you mean "
+         "`opens_ticket`?"},
         {POLICY_TAXONOMY, "order[ {order_id}] if", "order[ {ordre_id}] if",
-         "taxonomy.yaml:%u: action `cancel_order`: variable `ordre_id` is not defined; did you mean `order_id`?"},
+         "taxonomy.yaml:%u: action `cancel_order`: variable `ordre_id` is not defined; did you mean "
+         "`order_id`?"},
         {POLICY_TAXONOMY, "order[ {order_id}] if", "order[ {order_id} if",
          "taxonomy.yaml:%u: action `cancel_order`: `[` without its partner"},
         {POLICY_TAXONOMY, "  informational: 0.5", "  informational: 1.5",
@@ -110,7 +114,7 @@ static const struct edit broken[] = {
         {POLICY_TAXONOMY, "  threat:\n", "  threats:\n",
          "taxonomy.yaml:%u: intents: key `threats` is not defined; did you mean `threat`?"},
         {POLICY_TAXONOMY, "    floor: standard\n", "",
-         "taxonomy.yaml:170: intent `legal_regulatory`: key `floor` is missing"},
+         "taxonomy.yaml:176: intent `legal_regulatory`: key `floor` is missing"},
         {POLICY_TAXONOMY, "unknown_severity: high", "unknown_severity: hihg",
          "taxonomy.yaml:%u: severity `hihg` is not defined; did you mean `high`?"},
         {POLICY_TAXONOMY, "version: \"1.0.0\"", "version: \"1.0.0\"\nversion: 2",
@@ -130,16 +134,18 @@ static const struct edit broken[] = {
         {POLICY_REPLIES, "default_locale: en", "default_locale: \"\xff\"",
          "replies.yaml:%u: not valid UTF-8"},
         {POLICY_SAFETY, "severity: urgent", "severity: urgnt",
-         "safety.yaml:%u: rule `emergency_room_written`: severity `urgnt` is not defined; did you mean `urgent`?"},
+         "safety.yaml:%u: rule `emergency_room_written`: severity `urgnt` is not defined; did you mean "
+         "`urgent`?"},
         {POLICY_SAFETY, "intent: product_safety", "intent: refund",
          "safety.yaml:%u: rule `emergency_room_written`: safety intent `refund` is not defined"},
         {POLICY_SAFETY, "phrases: [ER, ", "phrases: [ER*, ",
-         "safety.yaml:16: rule `emergency_room_written`: phrase `ER*` has a '*' in a case-sensitive rule"},
+         "safety.yaml:18: rule `emergency_room_written`: phrase `ER*` has a '*' in a case-sensitive rule"},
         {POLICY_SAFETY, "phrases: [ER, ", "phrases: [(ER, ",
          "safety.yaml:%u: rule `emergency_room_written`: `(ER`: a group is not closed"},
         {POLICY_SAFETY, "needs: [<exposure>", "needs: [<exposures>",
          "safety.yaml:%u: rule `symptoms_after_use`: list `exposures` is not defined"},
-        {POLICY_SAFETY, "id: breathing\n", "id: emergency\n", "safety.yaml:%u: rule `emergency` is defined twice"},
+        {POLICY_SAFETY, "id: breathing\n", "id: emergency\n",
+         "safety.yaml:%u: rule `emergency` is defined twice"},
 };
 
 static void a_broken_policy_is_refused_with_file_and_line(void **state)
@@ -210,7 +216,8 @@ static void the_shipped_policy_is_the_contract(void **state)
         assert_true(facts->escalate->requires_human_review);
         assert_str_equal(facts->answer->name, "provide_information");
         assert_str_equal(facts->no_answer->name, "suggest_contact");
-        assert_true(facts->gate[CATEGORY_INFORMATIONAL] == 0.5 && facts->gate[CATEGORY_SAFETY_COMPLIANCE] == 0);
+        assert_true(facts->gate[CATEGORY_INFORMATIONAL] == 0.5 &&
+                    facts->gate[CATEGORY_SAFETY_COMPLIANCE] == 0);
         assert_str_equal(facts->severities[SEVERITY_URGENT].action->name, "urgent_escalation");
         assert_true(facts->severities[SEVERITY_URGENT].sla_ms == 15 * 60000);
         assert_true(facts->severities[SEVERITY_HIGH].is_report_candidate);
@@ -273,7 +280,8 @@ static void templates_are_filled(void **state)
         struct arena arena;
         arena_init(&arena, 4096);
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-                assert_str_equal(policy_fill(&arena, str_from(cases[i].template), variables, 3), cases[i].filled);
+                assert_str_equal(policy_fill(&arena, str_from(cases[i].template), variables, 3),
+                                 cases[i].filled);
         arena_deinit(&arena);
         arena_init(&arena, 1);
         assert_null(policy_fill(&arena, STR("long"), variables, 3).ptr);

@@ -123,7 +123,8 @@ static void two_wishes_name_the_second(void **state)
         (void)state;
         struct model_verdict verdict = classify(STR("cancel my order and refund me"));
         assert_int_equal(verdict.category, CATEGORY_SERVICE_ACTION);
-        bool is_refund_second = verdict.intent == INTENT_CANCELLATION && verdict.secondary_intent == INTENT_REFUND;
+        bool is_refund_second =
+                verdict.intent == INTENT_CANCELLATION && verdict.secondary_intent == INTENT_REFUND;
         bool is_cancellation_second =
                 verdict.intent == INTENT_REFUND && verdict.secondary_intent == INTENT_CANCELLATION;
         assert_true(is_refund_second || is_cancellation_second);

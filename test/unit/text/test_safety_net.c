@@ -50,11 +50,14 @@ static enum err net_of(const struct sketch *sketches, size_t count, struct safet
 }
 
 static const struct sketch sketches[] = {
-        {"pain", SEVERITY_URGENT, .phrases = {"chest (pain|pains)", "cant breathe", "na\xc3\xafve \xe8\x87\xaa\xe6\x9d\x80"}},
+        {"pain", SEVERITY_URGENT,
+         .phrases = {"chest (pain|pains)", "cant breathe", "na\xc3\xafve \xe8\x87\xaa\xe6\x9d\x80"}},
         {"ER", SEVERITY_URGENT, true, .phrases = {"ER"}, .unless = {"er diagram"}},
-        {"much", SEVERITY_HIGH, .words = 2, .phrases = {"too much", "overdos*"}, .unless = {"charged", "just kidding"}},
+        {"much", SEVERITY_HIGH, .words = 2, .phrases = {"too much", "overdos*"},
+         .unless = {"charged", "just kidding"}},
         {"rash", SEVERITY_STANDARD, .words = 3, .phrases = {"rash"}, .needs = {"cream", "after taking"}},
-        {"both", SEVERITY_STANDARD, .words = 1, .phrases = {"burn"}, .unless = {"calories"}, .needs = {"skin"}},
+        {"both", SEVERITY_STANDARD, .words = 1, .phrases = {"burn"}, .unless = {"calories"},
+         .needs = {"skin"}},
         {"late", SEVERITY_URGENT, .phrases = {"chest pain now", "prefix* in*ide"}},
 };
 
@@ -70,7 +73,9 @@ static void phrases_are_found_and_taken_back(void **state)
                 {"chest, pain", "pain"},
                 {"chest\xc2\xa0pain", "pain"},
                 {"chest \r\n\t pain", "pain"},
-                {"ch\xe2\x80\x8b" "est pain", "pain"},
+                {"ch\xe2\x80\x8b"
+                 "est pain",
+                 "pain"},
                 {"\xef\xbc\xa3hest pain", "pain"},
                 {"ch\xc3\xa9st pain", "pain"},
                 {"che\xcc\x81st pain", "pain"},
@@ -117,7 +122,8 @@ static void phrases_are_found_and_taken_back(void **state)
         assert_int_equal(net_of(sketches, 6, &net, &note), ERR_INVALID); /* a '*' inside of a word */
         assert_ok(net_of(sketches, 5, &net, &note));
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-                struct safety_finding finding = safety_net_scan(net, (struct raw_text){str_from(cases[i].text)});
+                struct safety_finding finding =
+                        safety_net_scan(net, (struct raw_text){str_from(cases[i].text)});
                 if (cases[i].rule ? !str_equal(finding.rule, str_from(cases[i].rule))
                                   : finding.severity != SEVERITY_NONE)
                         fail_msg("\"%s\" gave \"%.*s\"", cases[i].text, STR_ARGS(finding.rule));
@@ -153,10 +159,12 @@ static void rules_that_cannot_be_used_are_named(void **state)
         } cases[] = {
                 {{"a", SEVERITY_NONE, .phrases = {"x"}}, "rule `a` has no severity"},
                 {{"b", SEVERITY_HIGH}, "rule `b` has no phrase"},
-                {{"c", SEVERITY_HIGH, .phrases = {"..."}}, "rule `c`: phrase `...` has something that is not a word"},
+                {{"c", SEVERITY_HIGH, .phrases = {"..."}},
+                 "rule `c`: phrase `...` has something that is not a word"},
                 {{"d", SEVERITY_HIGH, .phrases = {"a b c d e f g h i j k l m"}},
                  "rule `d`: phrase `a b c d e f g h i j k l m` has more than 12 words"},
-                {{"e", SEVERITY_HIGH, true, .phrases = {"ER*"}}, "rule `e`: phrase `ER*` has a '*' in a case-sensitive rule"},
+                {{"e", SEVERITY_HIGH, true, .phrases = {"ER*"}},
+                 "rule `e`: phrase `ER*` has a '*' in a case-sensitive rule"},
                 {{"f", SEVERITY_HIGH, .phrases = {"(a b|c)"}},
                  "rule `f`: phrase `(a b|c)` has something in a group that is not one word"},
                 {{"g", SEVERITY_HIGH, .phrases = {"x"}, .words = 65}, "rule `g` looks further than 64 words"},

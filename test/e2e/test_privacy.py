@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Planted personal data is found nowhere: not in a log line, a metric, an error, nor in the bytes of
+the store. Only the redactor's tags are."""
+import json
+
+import pytest
+
+from server import request_bytes
+
+CANARIES = {
+    "email": "zelda.canary@mail.example.org",
+    "phone": "+1 (415) 555-0132",
+    "card": "4111 1111 1111 1111",
+    "ssn": "123-45-6789",
+    "iban": "DE89 3704 0044 0532 0130 00",
+    "ip": "203.0.113.77",
+}
+# What would be left of a canary that was stored in another spelling.
+PIECES = ["zelda.canary", "zelda", "555-0132", "5550132", "4111 1111", "4111111111111111", "123-45-6789", "123456789",
+          "DE89 3704", "DE89370400440532013000", "203.0.113.77"]
+PLACES = {
+    "a question": "What are your opening hours? My {kind} is {value}.",
+    "an action": "Please cancel my order ORD-12345, my {kind} is {value}, thanks.",
+    "a safety matter": "I have chest pain, reach me: {value}",
+    "a bare value": "{value}",
+    "in brackets": "refund me ({value})!",
+}
+
+
+def check_clean(where, data):
+    text = data.decode("utf-8", "replace") if isinstance(data, bytes) else data
+    for piece in PIECES:
+        assert piece.lower() not in text.lower(), f"{piece!r} is in {where}"
+
+
+def check_server(server):
+    check_clean("the metrics", server.get("/metrics").body)
+    check_clean("the reviews", server.get("/api/v1/reviews?limit=200").body)
+    server.stop()
+    check_clean("the log", server.output())
+    files = [path for path in server.data_dir.rglob("*") if path.is_file()]
+    assert any(path.name == "triaged.db" for path in files)
+    for path in files:
+        check_clean(path.name, path.read_bytes())
+
+
+def test_canaries_in_the_text(make_server):
+    server = make_server().start()
+    for kind, value in CANARIES.items():
+        for place, template in PLACES.items():
+            answer = server.classify(template.format(kind=kind, value=value))
+            assert answer.status == 200
+            check_clean(f"the answer to {place}", answer.body)
+            check_clean("the stored decision", server.get("/api/v1/messages/" + answer.json["message_id"]).body)
+    stored = " ".join(row[0] for row in server.rows("SELECT text FROM message"))
+    assert stored.count("[") >= len(CANARIES) * len(PLACES), "a tag stands where a value stood"
+    for path in server.data_dir.iterdir():
+        if path.is_file():
+            check_clean(f"{path.name} while the server runs", path.read_bytes())
+    check_server(server)
+
+
+def test_canaries_in_metadata(make_server):
+    server = make_server().start()
+    for value in CANARIES.values():
+        for key in ("customer_id", "order_id", "product_id", "call_id", "conversation_id", "note"):
+            answer = server.classify("I have chest pain after taking your tablets.", metadata={key: value})
+            assert answer.status == 200
+            check_clean("the answer", answer.body)
+        if len(value) <= 64:
+            answer = server.classify("Where is my order?", metadata={value: "x"})
+            check_clean("the answer", answer.body)
+    check_server(server)
+
+
+def test_canaries_in_bad_requests(make_server):
+    server = make_server(config={"rate_limit": {"per_minute": 60, "burst": 60}}).start()
+    bodies = []
+    for value in CANARIES.values():
+        bodies += [
+            json.dumps({value: 1}), json.dumps({"message": "a", value: "b"}), json.dumps({"message": "a", "channel": value}),
+            json.dumps({"message": "a", "metadata": {value: []}}), json.dumps({"message": "a", "metadata": {"note": [value]}}),
+            json.dumps({"message": [value]}), f'{{"message": "{value}', f'{{"message": {value}}}', value,
+            json.dumps({"message": value + " x" * 5000}), json.dumps({"message": "a", "metadata": {"locale": value}}),
+        ]
+    for body in bodies:
+        answer = server.post(body.encode())
+        assert answer.status in (400, 429), (body, answer)
+        check_clean(f"the answer to {body[:80]}", answer.body)
+    check_server(server)
+
+
+@pytest.mark.parametrize("header", ["X-Request-ID", "Idempotency-Key", "X-API-Key", "Authorization", "User-Agent",
+                                    "X-Forwarded-For", "traceparent", "X-Canary"])
+def test_canaries_in_headers(make_server, header):
+    server = make_server().start()
+    for value in [*CANARIES.values(), "4111111111111111"]:
+        answer = server.classify("What are your opening hours?", {header: value})
+        assert answer.status in (200, 401)
+        check_clean("the answer", answer.body)
+        check_clean("the answer's headers", repr(answer.headers))
+    check_server(server)
+
+
+def test_canaries_in_target_and_method(make_server):
+    server = make_server().start()
+    for value in ("zelda.canary@mail.example.org", "4111111111111111", "123-45-6789", "203.0.113.77"):
+        for path in (f"/api/v1/messages/{value}", f"/api/v1/reviews?cursor={value}", f"/api/v1/reviews?{value}=1",
+                     f"/{value}", f"/api/v1/health?who={value}"):
+            with server.wire() as wire:
+                wire.send(request_bytes("GET", path))
+                check_clean(f"the answer to {path}", wire.receive().body)
+        with server.wire() as wire:
+            wire.send(f"GET /{value}\x01 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            check_clean("the refusal", wire.receive().body)
+    check_server(server)
+
+
+def test_this_check_finds_what_is_there(tmp_path):
+    for kind, value in CANARIES.items():
+        with pytest.raises(AssertionError):
+            check_clean(kind, f"my {kind} is {value}".encode())
+
+
+def test_digest_key_and_api_keys_are_not_in_the_store(make_server):
+    server = make_server().start()
+    key = server.add_key("canary", "classify")
+    assert server.classify("Where is my order?", {"X-API-Key": key}).status == 200
+    server.stop()
+    assert key not in server.output()
+    for path in server.data_dir.rglob("*"):
+        if path.is_file():
+            assert key.encode() not in path.read_bytes(), path
