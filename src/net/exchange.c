@@ -32,12 +32,12 @@ struct exchange *exchange_new(struct connection *connection, struct str head, st
 void exchange_free(struct exchange *exchange)
 {
         struct server *server = exchange->server;
+        server->buffered_bytes -= exchange->counted_bytes;
         buf_deinit(&exchange->body);
         /* The arena is moved out first: it holds the exchange itself. */
         struct arena arena = exchange->arena;
         arena_deinit(&arena);
         server->exchange_count--;
-        server->buffered_bytes -= exchange->counted_bytes;
         server_release(server);
 }
 
