@@ -242,10 +242,13 @@ static size_t consume_head(struct connection *connection, struct str bytes)
         return used;
 }
 
-/* Counts what the body's buffer has grown by. */
+/* Counts what the body's buffer has grown by. Small bodies need no room in the budget: whoever fills
+ * it must not keep others from sending an ordinary message. */
 static bool is_body_affordable(struct exchange *exchange)
 {
         struct server *server = exchange->server;
+        if (exchange->body.len <= SERVER_SMALL_BODY_BYTES)
+                return true;
         server->buffered_bytes += exchange->body.capacity - exchange->counted_bytes;
         exchange->counted_bytes = exchange->body.capacity;
         return server->buffered_bytes <= server->limits.max_buffered_bytes;

@@ -47,7 +47,7 @@ struct server {
         struct list connections;
         size_t connection_count;
         size_t exchange_count;
-        size_t buffered_bytes; /* in the bodies of all exchanges */
+        size_t buffered_bytes; /* in the bodies of all exchanges, without small ones */
         char *read_buffer;   /* all connections read into it, one after the other */
         struct buf scratch;  /* the head of the answer that is being sent */
         int64_t date_s;

@@ -77,13 +77,18 @@ struct http_response {
         bool must_close; /* close the connection behind it */
 };
 
+/* Bodies up to this size are outside max_buffered_bytes, so that ordinary messages are still taken
+ * when slow, large ones have used that up. A growing buffer is up to twice as large as what is in
+ * it: all bodies together take max_buffered_bytes + max_connections x 64 KiB at the most. */
+enum { SERVER_SMALL_BODY_BYTES = 32 << 10 };
+
 struct server_limits {
         size_t max_connections; /* of this server; over it: 503 and close */
         size_t max_header_bytes;
         size_t max_headers;
         size_t max_target_bytes;
         size_t max_body_bytes;
-        size_t max_buffered_bytes; /* of all bodies together; one that would pass it gets 503 */
+        size_t max_buffered_bytes; /* of all bodies that are not small; one that would pass it gets 503 */
         uint32_t body_min_rate; /* bytes a second, averaged since the head, after a grace of 2 s */
         int64_t header_timeout_ms; /* from the first byte of a request to the end of its head */
         int64_t body_timeout_ms;

@@ -530,6 +530,28 @@ def test_bodies_that_would_take_too_much_memory_together_are_refused():
             assert read_one(third).status == 200
 
 
+def test_small_bodies_are_taken_when_large_ones_have_used_up_the_memory():
+    size = 32 << 10
+    head = POST + b"Content-Length: %d\r\n\r\n{" % size
+    with running("max_buffered=1000000") as server:
+        large = [server.connect() for _ in range(8)]
+        for sock in large:  # the last of them find no room
+            sock.sendall(POST + b"Content-Length: 262144\r\n\r\n{" + b" " * 261000)
+        small = [server.connect() for _ in range(40)]
+        for sock in small:  # these alone would fill the memory too
+            sock.sendall(head + b" " * (size - 2))
+        server.wait_for(heads=len(large) + len(small))
+        time.sleep(0.2)
+        refused = server.stats()["refusals"]
+        assert 0 < refused < len(large)
+        for sock in small:
+            sock.sendall(b"}")
+            assert read_one(sock).status == 200
+            sock.close()
+        for sock in large:
+            sock.close()
+
+
 def test_out_of_descriptors_it_waits_without_spinning():
     import resource
     with running() as server:
