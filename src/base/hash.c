@@ -2,6 +2,7 @@
 #include "base/hash.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -19,6 +20,8 @@ static void random_from_kernel(char *to, size_t len)
 {
         while (len) {
                 ssize_t got = getrandom(to, len, 0);
+                if (got < 0 && errno == EINTR)
+                        continue;
                 if (got < 0)
                         abort();
                 to += got;

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/test.h"
 
+#include <errno.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "base/arena.h"
 #include "base/base32.h"
 #include "base/buf.h"
@@ -136,6 +141,30 @@ static void strings_are_cut_and_read(void **state)
         assert_str_equal(str_trim(STR(" \t x y\r\n")), "x y");
 }
 
+static bool is_interrupted;
+
+/* In the place of libc's: the first call is interrupted by a signal. */
+ssize_t getrandom(void *to, size_t len, unsigned flags)
+{
+        if (is_interrupted) {
+                is_interrupted = false;
+                errno = EINTR;
+                return -1;
+        }
+        return syscall(SYS_getrandom, to, len, flags);
+}
+
+static void random_bytes_survive_a_signal(void **state)
+{
+        (void)state;
+        static const unsigned char zeros[4096];
+        unsigned char bytes[sizeof zeros] = {0};
+        is_interrupted = true;
+        random_bytes(bytes, sizeof bytes);
+        assert_false(is_interrupted);
+        assert_memory_not_equal(bytes, zeros, sizeof bytes);
+}
+
 static void a_note_gathers_the_words_of_each_layer(void **state)
 {
         (void)state;
@@ -158,6 +187,7 @@ int main(void)
                 cmocka_unit_test(timers_fire_when_due_and_not_before),
                 cmocka_unit_test(text_is_cut_between_code_points),
                 cmocka_unit_test(strings_are_cut_and_read),
+                cmocka_unit_test(random_bytes_survive_a_signal),
                 cmocka_unit_test(a_note_gathers_the_words_of_each_layer),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
