@@ -58,7 +58,7 @@ static bool wants_help(const struct settings_args *args)
         return false;
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
         static const char *const aliases[][2] = {{"--version", "version"}, {"-V", "version"}};
         const struct cli cli = {.version = APP_VERSION, .environment = environ, .serve = app_run};
@@ -83,5 +83,14 @@ int main(int argc, char **argv)
                 return cli_complain(CLI_USAGE, "%s", note.text);
         int status = command->run(&cli, &settings, &args);
         settings_free(&settings);
+        return status;
+}
+
+/* A full disk shows when the last of the output goes out. */
+int main(int argc, char **argv)
+{
+        int status = run_command(argc, argv);
+        if (!cli_flush() && status == CLI_OK)
+                status = cli_complain(CLI_FAILED, "standard output: not everything could be written");
         return status;
 }

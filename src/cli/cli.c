@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { RESULT_MAX_BYTES = 16 << 20 };
+
 int cli_complain(int status, const char *format, ...)
 {
         va_list args;
@@ -73,6 +75,38 @@ bool cli_all_taken(const struct settings_args *operands, size_t expected, const 
         else
                 cli_complain(CLI_USAGE, "%s is missing; see --help", what);
         return false;
+}
+
+int cli_execute(struct admin *admin, const char *operation, struct str arguments, struct json_parser *parser,
+                struct json *ret_result)
+{
+        struct err_note note = {.text = ""};
+        struct buf result;
+        buf_init(&result, RESULT_MAX_BYTES);
+        enum err err = admin_execute(admin, str_from(operation), arguments, &result, &note);
+        if (!err)
+                err = json_parse(parser, buf_str(&result), ret_result, &note);
+        buf_deinit(&result);
+        return err ? cli_complain(CLI_FAILED, "%s", note.text) : CLI_OK;
+}
+
+struct json_parser *cli_parser_new(void)
+{
+        return json_parser_new(RESULT_MAX_BYTES, 16);
+}
+
+struct str cli_text(struct json object, const char *name)
+{
+        struct json value;
+        struct str text = STR("-");
+        if (json_find(object, str_from(name), &value))
+                json_to_str(value, &text);
+        return text;
+}
+
+bool cli_flush(void)
+{
+        return fflush(stdout) == 0 && !ferror(stdout);
 }
 
 static enum err read_stream(FILE *file, const char *path, struct buf *buf, struct err_note *note)

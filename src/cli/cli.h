@@ -6,6 +6,7 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include "base/json_reader.h"
 #include "policy/settings.h"
 #include "port/admin.h"
 
@@ -46,6 +47,19 @@ struct cli_admin;
 enum err cli_admin_open(const struct settings *settings, struct cli_admin **ret_admin, struct err_note *note) MUST_USE;
 void cli_admin_close(struct cli_admin *admin);
 struct admin *cli_admin(struct cli_admin *admin);
+
+/* Executes an operation and parses its result into `parser`; complains when one of the two fails. */
+int cli_execute(struct admin *admin, const char *operation, struct str arguments, struct json_parser *parser,
+                struct json *ret_result);
+
+/* For results: large enough for any of them. */
+struct json_parser *cli_parser_new(void);
+
+/* The object's text of that name, "-" when there is none; borrowed from the parser. */
+struct str cli_text(struct json object, const char *name);
+
+/* Sends out what was printed on stdout so far. False when it could not be written, now or earlier. */
+bool cli_flush(void);
 
 /* A whole file or, for "-", stdin. ERR_TOO_LARGE over `max_bytes`. */
 enum err cli_read_file(const char *path, size_t max_bytes, struct buf *buf, struct err_note *note) MUST_USE;

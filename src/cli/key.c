@@ -1,66 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
-#include "base/json_reader.h"
 #include "base/json_writer.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { RESULT_MAX_BYTES = 16 << 20 };
-
 static int execute(const struct settings *settings, const char *operation, const struct buf *arguments,
-                   void (*show)(struct json result))
+                   int (*show)(struct json result))
 {
         struct cli_admin *admin;
         struct err_note note = {.text = ""};
+        struct json result;
         if (cli_admin_open(settings, &admin, &note) != ERR_OK)
                 return cli_complain(CLI_FAILED, "%s", note.text);
-        struct buf result;
-        struct json root;
-        struct json_parser *parser = json_parser_new(RESULT_MAX_BYTES, 16);
-        buf_init(&result, RESULT_MAX_BYTES);
-        enum err err = admin_execute(cli_admin(admin), str_from(operation), buf_str(arguments), &result, &note);
-        if (!err)
-                err = json_parse(parser, buf_str(&result), &root, &note);
-        if (!err)
-                show(root);
-        buf_deinit(&result);
+        struct json_parser *parser = cli_parser_new();
+        int status = cli_execute(cli_admin(admin), operation, buf_str(arguments), parser, &result);
+        if (status == CLI_OK)
+                status = show(result);
         json_parser_free(parser);
         cli_admin_close(admin);
-        return err ? cli_complain(CLI_FAILED, "%s", note.text) : CLI_OK;
+        return status;
 }
 
-static struct str member(struct json object, const char *name)
+/* The key is in force already: whoever does not see it has to know, also behind a pipe that nobody
+ * reads any more. */
+static int show_key(struct json result)
 {
-        struct json value;
-        struct str text = STR("-");
-        if (json_find(object, str_from(name), &value))
-                json_to_str(value, &text);
-        return text;
-}
-
-static void show_key(struct json result)
-{
+        struct str name = cli_text(result, "name");
+        signal(SIGPIPE, SIG_IGN);
         fprintf(stderr, "This key is shown once; only its hash is kept.\n");
-        printf("%.*s\n", STR_ARGS(member(result, "key")));
+        printf("%.*s\n", STR_ARGS(cli_text(result, "key")));
+        if (cli_flush())
+                return CLI_OK;
+        return cli_complain(CLI_FAILED,
+                            "the key \"%.*s\" was added, but it cannot be written to standard output and is lost: "
+                            "revoke it with `triaged key revoke %.*s`",
+                            STR_ARGS(name), STR_ARGS(name));
 }
 
-static void show_list(struct json result)
+static int show_list(struct json result)
 {
         struct json keys, key;
         if (!json_find(result, STR("keys"), &keys))
-                return;
+                return CLI_OK;
         printf("%-24s %-24s %-24s %s\n", "NAME", "SCOPES", "CREATED", "REVOKED");
         struct json_iter iter = json_iter(keys);
         while (json_next(&iter, NULL, &key))
-                printf("%-24.*s %-24.*s %-24.*s %.*s\n", STR_ARGS(member(key, "name")), STR_ARGS(member(key, "scopes")),
-                       STR_ARGS(member(key, "created_at")), STR_ARGS(member(key, "revoked_at")));
+                printf("%-24.*s %-24.*s %-24.*s %.*s\n", STR_ARGS(cli_text(key, "name")), STR_ARGS(cli_text(key, "scopes")),
+                       STR_ARGS(cli_text(key, "created_at")), STR_ARGS(cli_text(key, "revoked_at")));
+        return CLI_OK;
 }
 
-static void show_revoked(struct json result)
+static int show_revoked(struct json result)
 {
-        printf("revoked %.*s\n", STR_ARGS(member(result, "name")));
+        printf("revoked %.*s\n", STR_ARGS(cli_text(result, "name")));
+        return CLI_OK;
 }
 
 static bool add_number(struct json_writer *w, const char *name, const char *text)
@@ -75,7 +71,7 @@ static bool add_number(struct json_writer *w, const char *name, const char *text
         return true;
 }
 
-static int add(const struct settings *settings, struct settings_args *operands, struct buf *arguments)
+static int add_key(const struct settings *settings, struct settings_args *operands, struct buf *arguments)
 {
         struct json_writer w = {.buf = arguments};
         const char *name = cli_take_value(operands, "name");
@@ -97,7 +93,7 @@ static int add(const struct settings *settings, struct settings_args *operands, 
         return execute(settings, "key.add", arguments, show_key);
 }
 
-static int list(const struct settings *settings, struct settings_args *operands, struct buf *arguments)
+static int list_keys(const struct settings *settings, struct settings_args *operands, struct buf *arguments)
 {
         if (!cli_all_taken(operands, 0, NULL))
                 return CLI_USAGE;
@@ -105,7 +101,7 @@ static int list(const struct settings *settings, struct settings_args *operands,
         return execute(settings, "key.list", arguments, show_list);
 }
 
-static int revoke(const struct settings *settings, struct settings_args *operands, struct buf *arguments)
+static int revoke_key(const struct settings *settings, struct settings_args *operands, struct buf *arguments)
 {
         struct json_writer w = {.buf = arguments};
         if (!cli_all_taken(operands, 1, "the key's name"))
@@ -122,7 +118,7 @@ static int run(const struct cli *cli, const struct settings *settings, struct se
         static const struct {
                 const char *name;
                 int (*run)(const struct settings *, struct settings_args *, struct buf *);
-        } actions[] = {{"add", add}, {"list", list}, {"revoke", revoke}};
+        } actions[] = {{"add", add_key}, {"list", list_keys}, {"revoke", revoke_key}};
         (void)cli;
         if (operands->count == 0)
                 return cli_complain(CLI_USAGE, "`triaged key` needs add, list or revoke; see --help");

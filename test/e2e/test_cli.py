@@ -2,11 +2,13 @@
 """The command line: beside a running server (through its control socket) and alone."""
 import csv
 import json
+import os
 import re
+import subprocess
 
 import pytest
 
-from server import ROOT, Server
+from server import BINARY, ROOT, Server
 
 COMMANDS = ["serve", "classify", "config", "version", "key", "kb"]
 MESSAGES = ["What is your refund policy?", "Please cancel my order ORD-12345.", "I have chest pain.",
@@ -49,6 +51,36 @@ def test_version(alone):
     for args in (["version"], ["--version"]):
         done = alone.cli(*args)
         assert done.returncode == 0 and re.search(r"\b\d+\.\d+\.\d+\b", done.stdout), done
+
+
+# ---- output that cannot be written ----
+
+def cli_into_full_disk(server, *args):
+    with open("/dev/full", "w") as full:
+        return subprocess.run([BINARY, *map(str, args)], stdout=full, stderr=subprocess.PIPE, text=True,
+                              cwd=server.directory, env=server.environment())
+
+
+@pytest.mark.parametrize("args", [["--help"], ["version"], ["config"], ["classify", "--help"],
+                                  ["classify", "Where is my order?"]])
+def test_output_that_cannot_be_written_is_a_failure(alone, args):
+    done = cli_into_full_disk(alone, *args)
+    assert done.returncode == 1 and "standard output" in done.stderr, done
+
+
+def test_key_that_cannot_be_shown_is_to_be_revoked(alone):
+    done = cli_into_full_disk(alone, "key", "add", "--name", "shop", "--scope", "classify", "--data-dir", alone.data_dir)
+    assert done.returncode == 1 and "triaged key revoke shop" in done.stderr, done
+    assert alone.cli("key", "revoke", "shop", "--data-dir", alone.data_dir).returncode == 0
+
+
+def test_key_that_nobody_reads_is_to_be_revoked(alone):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([BINARY, "key", "add", "--name", "shop", "--scope", "classify", "--data-dir", alone.data_dir],
+                          stdout=writer, stderr=subprocess.PIPE, text=True, cwd=alone.directory, env=alone.environment())
+    os.close(writer)
+    assert done.returncode == 1 and "triaged key revoke shop" in done.stderr, done
 
 
 # ---- config ----
