@@ -124,7 +124,9 @@ static void put_number(struct log_line *line, int64_t number)
         } while (rest);
         if (number < 0)
                 digits[--start] = '-';
-        put(line, digits + start, sizeof digits - start);
+        size_t len = sizeof digits - start;
+        assert(len <= sizeof digits);
+        put(line, digits + start, len);
 }
 
 static void put_value(struct log_line *line, const struct log_field *field, bool needs_escape)
