@@ -15,11 +15,9 @@
 
 enum { LOG_FLUSH_MS = 2000, DRAIN_POLL_MS = 10, FAST_STOP_MS = 1000 };
 
-static int64_t clock_ms(clockid_t id)
+static int64_t monotonic_ms(void)
 {
-        struct timespec now;
-        clock_gettime(id, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+        return clock_monotonic_us(system_clock()) / 1000;
 }
 
 static void sleep_ms(int64_t ms)
@@ -134,7 +132,7 @@ static void log_started(const struct parts *parts, struct str address)
             log_safe("policy_version", (struct safe_text){policy_facts(snapshot->policy)->version}),
             log_safe("model_version", (struct safe_text){model_version(snapshot->model)}),
             log_i64("articles", (int64_t)kb_index_count(snapshot->knowledge)),
-            log_i64("start_ms", clock_ms(CLOCK_MONOTONIC) - parts->started_us / 1000));
+            log_i64("start_ms", monotonic_ms() - parts->started_us / 1000));
         snapshot_unpin(snapshot);
 }
 
@@ -180,10 +178,10 @@ static int serve(struct parts *parts, const sigset_t *signals)
 
 static void drain(struct parts *parts, int64_t grace_ms)
 {
-        int64_t end_ms = clock_ms(CLOCK_MONOTONIC) + grace_ms;
+        int64_t end_ms = monotonic_ms() + grace_ms;
         for (size_t i = 0; i < parts->worker_count; i++)
                 worker_drain(parts->workers[i]);
-        while (clock_ms(CLOCK_MONOTONIC) < end_ms && metric_value(METRIC_CONNECTIONS, 0) > 0)
+        while (monotonic_ms() < end_ms && metric_value(METRIC_CONNECTIONS, 0) > 0)
                 sleep_ms(DRAIN_POLL_MS);
 }
 
@@ -218,8 +216,8 @@ int app_run(const struct settings *settings)
         /* One heap for all threads: memory that one has freed serves the others. */
         mallopt(M_ARENA_MAX, 1);
         parts->settings = settings;
-        parts->started_wall_ms = clock_ms(CLOCK_REALTIME);
-        parts->started_us = clock_ms(CLOCK_MONOTONIC) * 1000;
+        parts->started_wall_ms = clock_wall_ms(system_clock());
+        parts->started_us = clock_monotonic_us(system_clock());
         parts->main_thread = pthread_self();
         sigset_t signals = block_signals();
         raise_descriptor_limit();

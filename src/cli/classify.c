@@ -6,13 +6,14 @@
 #include "flow/answer.h"
 #include "flow/decide.h"
 #include "flow/workflow.h"
+#include "net/loop.h"
 #include "text/faq.h"
 #include "text/kb_parse.h"
 #include "text/redact.h"
 
+#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
 enum { LINE_MAX_BYTES = 256 << 10, ARENA_BYTES = 1 << 20, STARTER_MAX = 1000, STARTER_ARENA_BYTES = 16 << 20 };
 
@@ -22,29 +23,36 @@ struct session {
         struct model *model;
         struct kb_scratch *scratch;
         struct json_parser *parser;
-        struct arena starter; /* holds the starter articles while the index is built */
-        struct article *articles;
-        size_t article_count;
         struct buf out;
+};
+
+/* The starter articles while the index is built from them. */
+struct starter {
+        struct article *articles;
+        size_t count;
 };
 
 static enum err take_article(void *arg, const struct article *article)
 {
-        struct session *session = arg;
-        if (session->article_count == STARTER_MAX)
+        struct starter *starter = arg;
+        if (starter->count == STARTER_MAX)
                 return ERR_TOO_LARGE;
-        session->articles[session->article_count++] = *article;
+        starter->articles[starter->count++] = *article;
         return ERR_OK;
 }
 
-static enum err open_knowledge(struct session *session, struct err_note *note)
+static enum err open_knowledge(struct kb_index **ret_index, struct err_note *note)
 {
         struct kb_parse_report report;
-        arena_init(&session->starter, STARTER_ARENA_BYTES);
-        session->articles = arena_alloc(&session->starter, STARTER_MAX * sizeof *session->articles);
-        const struct kb_sink sink = {take_article, session, &session->starter};
+        struct arena arena;
+        arena_init(&arena, STARTER_ARENA_BYTES);
+        struct starter starter = {.articles = arena_alloc(&arena, STARTER_MAX * sizeof *starter.articles)};
+        const struct kb_sink sink = {take_article, &starter, &arena};
         enum err err = kb_parse(KB_FORMAT_JSONL, STR("starter.jsonl"), faq_embedded(), &sink, &report);
-        return err ? err : kb_index_new(session->articles, session->article_count, &session->snapshot.knowledge, note);
+        if (!err)
+                err = kb_index_new(starter.articles, starter.count, ret_index, note);
+        arena_deinit(&arena);
+        return err;
 }
 
 static enum err open_session(struct session *session, const struct settings *settings, struct err_note *note)
@@ -54,7 +62,7 @@ static enum err open_session(struct session *session, const struct settings *set
         if (!err)
                 err = model_open(model_embedded(), &session->model, note);
         if (!err)
-                err = open_knowledge(session, note);
+                err = open_knowledge(&session->snapshot.knowledge, note);
         session->snapshot.model = session->model;
         session->scratch = kb_scratch_new();
         session->parser = json_parser_new(LINE_MAX_BYTES, 32);
@@ -70,28 +78,20 @@ static void close_session(struct session *session)
         model_free(session->model);
         kb_scratch_free(session->scratch);
         json_parser_free(session->parser);
-        arena_deinit(&session->starter);
         buf_deinit(&session->out);
-}
-
-static int64_t clock_us(clockid_t id)
-{
-        struct timespec now;
-        clock_gettime(id, &now);
-        return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 /* The same steps as the server's (flow/triage.c), without admission and commit. */
 static bool decide_message(struct session *session, struct message *message, struct arena *arena)
 {
-        int64_t started_us = clock_us(CLOCK_MONOTONIC);
+        int64_t started_us = clock_monotonic_us(system_clock());
         const struct policy_facts *policy = policy_facts(session->snapshot.policy);
         struct safety_finding finding = safety_net_scan(policy->safety_net, message->text);
         struct workflow workflow = {.snapshot = &session->snapshot, .scratch = session->scratch, .message = message, .arena = arena};
         struct model_verdict classified;
         struct outcome outcome;
         struct ident request_id = ident_random("cli_");
-        message->received_at_ms = clock_us(CLOCK_REALTIME) / 1000;
+        message->received_at_ms = clock_wall_ms(system_clock());
         if (redact_text(message->text, arena, &workflow.text) != ERR_OK)
                 return false;
         model_classify(session->model, workflow.text, &classified);
@@ -102,7 +102,7 @@ static bool decide_message(struct session *session, struct message *message, str
                 .outcome = &outcome,
                 .request_id = &request_id,
                 .received_at_ms = message->received_at_ms,
-                .processing_us = clock_us(CLOCK_MONOTONIC) - started_us,
+                .processing_us = clock_monotonic_us(system_clock()) - started_us,
                 .arena = arena,
         };
         buf_reset(&session->out);
@@ -164,14 +164,27 @@ static void print_bad_line(struct session *session, size_t line, const char *mes
         fwrite(session->out.ptr, 1, session->out.len, stdout);
 }
 
-static int classify_line(struct session *session, struct str line, size_t number)
+/* Says what is wrong with a line that cannot be a message at all; NULL when it may be one. */
+static const char *line_fault(const struct buf *line)
+{
+        if (line->is_over)
+                return "the line is longer than 262144 bytes";
+        return str_trim(buf_str(line)).len == 0 ? "the line is blank" : NULL;
+}
+
+static int classify_line(struct session *session, const struct buf *line, size_t number)
 {
         struct arena arena;
         struct classify_body body = {0};
         struct err_note note = {.text = ""};
         int status = CLI_FAILED;
+        const char *fault = line_fault(line);
+        if (fault) {
+                print_bad_line(session, number, fault, (struct str){0});
+                return CLI_FAILED;
+        }
         arena_init(&arena, ARENA_BYTES);
-        enum err err = classify_body_read(session->parser, line, &arena, &body, &note);
+        enum err err = classify_body_read(session->parser, str_trim(buf_str(line)), &arena, &body, &note);
         if (err == ERR_INVALID)
                 print_bad_line(session, number, body.fields[0].message, body.fields[0].pointer);
         else if (err)
@@ -184,20 +197,26 @@ static int classify_line(struct session *session, struct str line, size_t number
         return status;
 }
 
+/* The next line without its end, over its maximum when it is too long; false behind the last one. */
+static bool read_line(struct buf *line)
+{
+        int c;
+        buf_reset(line);
+        while ((c = getc_unlocked(stdin)) != EOF && c != '\n')
+                buf_append_char(line, (char)c);
+        return c != EOF || line->len > 0;
+}
+
 static int classify_lines(struct session *session)
 {
-        char *line = NULL;
-        size_t capacity = 0, number = 0;
-        ssize_t len;
+        struct buf line;
         int status = CLI_OK;
-        while ((len = getline(&line, &capacity, stdin)) >= 0) {
-                struct str text = str_trim((struct str){line, (size_t)len});
-                number++;
-                if (text.len && classify_line(session, text, number) != CLI_OK)
+        buf_init(&line, LINE_MAX_BYTES);
+        for (size_t number = 1; read_line(&line); number++)
+                if (classify_line(session, &line, number) != CLI_OK)
                         status = CLI_FAILED;
-        }
-        free(line);
-        return status;
+        buf_deinit(&line);
+        return ferror(stdin) ? cli_complain(CLI_FAILED, "standard input: %s", strerror(errno)) : status;
 }
 
 static int run(const struct cli *cli, const struct settings *settings, struct settings_args *operands)
@@ -223,6 +242,6 @@ const struct cli_command cli_classify = {
                 "Decides as the server does, with the same code, policy and model; nothing is stored, so ids in\n"
                 "the answer name nothing. The knowledge base is the built-in starter FAQ. Input lines are the\n"
                 "bodies of POST /api/v1/classify; output has one line for each, in the same order. A bad line\n"
-                "gives a line with `error` in it, and the exit code is 1 at the end.\n",
+                "(blank and over-long ones too) gives a line with `error` in it, and the exit code is 1 at the end.\n",
         .run = run,
 };

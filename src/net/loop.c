@@ -42,6 +42,12 @@ static int64_t wall_ms(const struct clock *clock)
 
 static const struct clock_ops clock_ops = {.monotonic_us = monotonic_us, .wall_ms = wall_ms};
 
+const struct clock *system_clock(void)
+{
+        static const struct clock clock = {.ops = &clock_ops};
+        return &clock;
+}
+
 static void run_posted(struct loop *loop)
 {
         struct list ready;

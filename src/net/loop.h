@@ -37,6 +37,9 @@ void loop_post(struct loop *loop, struct task *task);
 /* The loop's clock: exact on every call. Lives as long as the loop. */
 const struct clock *loop_clock(const struct loop *loop);
 
+/* The same clock without a loop, and so without timers. Lives as long as the process. */
+const struct clock *system_clock(void);
+
 /* Deadlines on this loop, in ms of the monotonic clock, as of the start of the loop's turn (a
  * little behind loop_clock()): a timer fires at its time or up to 32 ms later, never earlier. */
 int64_t loop_now_ms(const struct loop *loop);

@@ -164,6 +164,25 @@ def test_classify_says_which_line_is_bad_and_goes_on(alone):
     assert "error" in out[1] and "error" in out[2]
 
 
+def test_classify_gives_a_line_for_each_line(alone):
+    message = '{"message":"I have chest pain."}\n'
+    long = '{"message":"' + "x" * (1 << 20) + '"}\n'
+    done = alone.cli("classify", "--data-dir", alone.data_dir, stdin=f"\n{message}  \n{long}{message}\r\n{message.strip()}")
+    assert done.returncode == 1, done
+    out = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line.get("category", line.get("line")) for line in out] == [
+        1, "safety_compliance", 3, 4, "safety_compliance", 6, "safety_compliance"]
+    assert "262144" in out[3]["message"], out[3]
+
+
+def test_classify_complains_about_an_input_that_cannot_be_read(alone):
+    directory = os.open("/", os.O_RDONLY)
+    done = subprocess.run([BINARY, "classify"], stdin=directory, capture_output=True, text=True, cwd=alone.directory,
+                          env=alone.environment())
+    os.close(directory)
+    assert done.returncode == 1 and "standard input" in done.stderr, done
+
+
 # ---- keys ----
 
 def manage_keys(server):
