@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/fetch.h"
 
+#include "net/unix_path.h"
+
 #include <curl/curl.h>
 #include <stdio.h>
 
@@ -27,12 +29,15 @@ static enum err err_of(CURLcode code)
         }
 }
 
-static CURLcode perform(CURL *curl, const struct fetch_request *request, struct curl_slist *headers, struct buf *answer)
+static CURLcode perform(CURL *curl, const struct fetch_request *request, const char *socket, struct buf *answer)
 {
         char url[512];
+        /* Large bodies go out at once instead of after a round trip. */
+        struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+        headers = curl_slist_append(headers, "Expect:");
         snprintf(url, sizeof url, "http://localhost%s", request->path);
         curl_easy_setopt(curl, CURLOPT_URL, url);
-        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+        curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
         curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.ptr);
@@ -40,22 +45,23 @@ static CURLcode perform(CURL *curl, const struct fetch_request *request, struct 
         curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
-        return curl_easy_perform(curl);
+        CURLcode code = curl_easy_perform(curl);
+        curl_slist_free_all(headers);
+        return code;
 }
 
 enum err fetch_post(const struct fetch_request *request, struct buf *answer, int *ret_status, struct err_note *note)
 {
         long status = 0;
+        struct unix_path socket;
+        enum err err = unix_path_open(request->unix_socket, &socket, note);
+        if (err)
+                return err;
         CURL *curl = curl_easy_init();
-        if (!curl)
-                return err_set(note, ERR_INTERNAL, "libcurl cannot be started");
-        struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
-        /* Large bodies go out at once instead of after a round trip. */
-        headers = curl_slist_append(headers, "Expect:");
-        CURLcode code = perform(curl, request, headers, answer);
+        CURLcode code = curl ? perform(curl, request, socket.text, answer) : CURLE_FAILED_INIT;
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-        curl_slist_free_all(headers);
         curl_easy_cleanup(curl);
+        unix_path_close(&socket);
         if (code != CURLE_OK)
                 return err_set(note, err_of(code), "%s", curl_easy_strerror(code));
         *ret_status = (int)status;

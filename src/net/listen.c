@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "net/server.h"
+#include "net/unix_path.h"
 
 enum { BACKLOG = 4096 }; /* the kernel lowers it to net.core.somaxconn */
 
@@ -114,28 +114,39 @@ enum err server_listen_tcp(struct str address, int *ret_fd, struct err_note *not
         return ERR_OK;
 }
 
+/* The mode is right from the first moment on, whatever the umask; workers start later. */
+static enum err open_unix_listener(const struct address *address, int *ret_fd)
+{
+        mode_t old_mask = umask(0177);
+        enum err err = open_listener(address, ret_fd);
+        int error = errno;
+        umask(old_mask);
+        errno = error;
+        return err;
+}
+
 enum err server_listen_unix(const char *path, int *ret_fd, struct err_note *note)
 {
         struct address address = {.len = sizeof(struct sockaddr_un)};
         struct sockaddr_un *local = (struct sockaddr_un *)&address.storage;
-        size_t len = strlen(path);
-        if (len == 0 || len >= sizeof local->sun_path)
-                return err_set(note, ERR_INVALID, "the path of a socket has 1 to %zu bytes: %s",
-                               sizeof local->sun_path - 1, path);
+        struct unix_path bound;
+        enum err err = unix_path_open(path, &bound, note);
+        if (err != ERR_OK)
+                return err;
         local->sun_family = AF_UNIX;
-        memcpy(local->sun_path, path, len + 1);
+        memcpy(local->sun_path, bound.text, sizeof bound.text);
         struct stat st;
-        if (lstat(path, &st) == 0) {
-                if (!S_ISSOCK(st.st_mode))
-                        return err_set(note, ERR_EXISTS, "%s is there and is no socket", path);
-                unlink(path);
+        if (lstat(bound.text, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+                err = err_set(note, ERR_EXISTS, "%s is there and is no socket", path);
+        } else {
+                unlink(bound.text);
+                err = open_unix_listener(&address, ret_fd);
+                if (err != ERR_OK)
+                        err = err_set(note, err, "cannot listen on %s: %s%s", path, strerror(errno),
+                                      bound.directory_fd >= 0 ? " (so long a path needs /proc)" : "");
         }
-        /* The mode is right from the first moment on, whatever the umask; workers start later. */
-        mode_t old_mask = umask(0177);
-        enum err err = open_listener(&address, ret_fd);
-        int error = errno;
-        umask(old_mask);
-        return err == ERR_OK ? err : err_set(note, err, "cannot listen on %s: %s", path, strerror(error));
+        unix_path_close(&bound);
+        return err;
 }
 
 int server_port(int fd)

@@ -119,7 +119,9 @@ int http_refusal_status(enum http_refusal refusal);
  * or "[::1]:0", numeric. ERR_INVALID for an address that cannot be parsed, ERR_BUSY when it is taken, ERR_IO otherwise. */
 enum err server_listen_tcp(struct str address, int *ret_fd, struct err_note *note) MUST_USE;
 
-/* A listening Unix socket of mode 0600; an old socket file in its place is removed. */
+/* A listening Unix socket of mode 0600; an old socket file in its place is removed. A path over 107
+ * bytes takes the way of net/unix_path.h. ERR_INVALID, ERR_UNAVAILABLE, ERR_EXISTS for a file that is
+ * no socket, ERR_BUSY, ERR_IO. */
 enum err server_listen_unix(const char *path, int *ret_fd, struct err_note *note) MUST_USE;
 
 /* The port of a listening socket, for "listen on port 0"; 0 when it has none. */

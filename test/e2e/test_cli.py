@@ -216,6 +216,15 @@ def test_keys_beside_a_running_server(make_server):
     assert server.classify("Where is my order?").status == 401, "a key is configured now"
 
 
+def test_keys_beside_a_server_whose_directory_has_a_long_path(make_server):
+    server = make_server()
+    server.data_dir = server.directory / ("data" * 30)
+    server.start()
+    key = server.add_key("shop", "classify")
+    assert server.classify("Where is my order?").status == 401
+    assert server.classify("Where is my order?", {"X-API-Key": key}).status == 200
+
+
 def test_key_may_have_a_rate_of_its_own(make_server):
     server = make_server(config={"rate_limit": {"per_minute": 60, "burst": 60}}).start()
     key = server.add_key("slow", "classify", "--rate-per-minute", "6", "--burst", "2")

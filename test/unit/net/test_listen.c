@@ -83,6 +83,65 @@ static void a_unix_socket_replaces_sockets_only(void **state)
         rmdir(directory);
 }
 
+/* A directory whose path alone is longer than a socket's address may be. */
+static char *make_deep_directory(char *path, size_t size)
+{
+        static const char name[] = "a-name-of-40-characters-as-people-use-it";
+        snprintf(path, size, "/tmp/test-listen-XXXXXX");
+        assert_non_null(mkdtemp(path));
+        for (int i = 0; i < 4; i++) {
+                size_t len = strlen(path);
+                snprintf(path + len, size - len, "/%s", name);
+                assert_int_equal(mkdir(path, 0700), 0);
+        }
+        return path;
+}
+
+static void remove_deep_directory(char *path)
+{
+        for (int i = 0; i < 5; i++) {
+                assert_int_equal(rmdir(path), 0);
+                *strrchr(path, '/') = '\0';
+        }
+}
+
+static size_t open_descriptors(void)
+{
+        size_t count = 0;
+        for (int fd = 0; fd < 256; fd++)
+                count += fcntl(fd, F_GETFD) >= 0;
+        return count;
+}
+
+static void a_unix_socket_may_have_a_long_path(void **state)
+{
+        (void)state;
+        char directory[512], path[600], long_name[300];
+        snprintf(path, sizeof path, "%s/control.sock", make_deep_directory(directory, sizeof directory));
+        for (int i = 0; i < 2; i++) { /* the second time in the place of the first */
+                int fd;
+                struct stat st;
+                size_t before = open_descriptors();
+                assert_ok(server_listen_unix(path, &fd, NULL));
+                assert_int_equal(lstat(path, &st), 0);
+                assert_true(S_ISSOCK(st.st_mode));
+                assert_int_equal(st.st_mode & 07777, 0600);
+                close(fd);
+                assert_int_equal(open_descriptors(), before);
+        }
+        unlink(path);
+        struct err_note note;
+        int fd = -7;
+        memset(long_name, 'x', sizeof long_name);
+        snprintf(path, sizeof path, "%s/%.200s", directory, long_name);
+        assert_int_equal(server_listen_unix(path, &fd, &note), ERR_INVALID);
+        assert_non_null(strstr(note.text, "80 bytes"));
+        snprintf(path, sizeof path, "%s/absent/control.sock", directory);
+        assert_int_equal(server_listen_unix(path, &fd, &note), ERR_UNAVAILABLE);
+        assert_int_equal(fd, -7);
+        remove_deep_directory(directory);
+}
+
 static void every_refusal_has_a_status(void **state)
 {
         (void)state;
@@ -96,6 +155,7 @@ int main(void)
                 cmocka_unit_test(addresses_are_numeric_with_a_port),
                 cmocka_unit_test(workers_share_a_port),
                 cmocka_unit_test(a_unix_socket_replaces_sockets_only),
+                cmocka_unit_test(a_unix_socket_may_have_a_long_path),
                 cmocka_unit_test(every_refusal_has_a_status),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
