@@ -119,6 +119,7 @@ static enum err open_workers(struct parts *parts, struct str *ret_address, char 
                         return err;
                 if (i == 0)
                         *ret_address = with_port(parts->settings->listen, server_port(fd), text, size);
+                config.index = i;
                 parts->workers[parts->worker_count++] = worker_new(&config, fd);
         }
         return ERR_OK;

@@ -160,6 +160,7 @@ static void gather(struct log_json *log)
 static void *run(void *arg)
 {
         struct log_json *log = arg;
+        pthread_setname_np(pthread_self(), "log");
         pthread_mutex_lock(&log->lock);
         for (bool is_last = false; !is_last;) {
                 gather(log);

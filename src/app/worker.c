@@ -5,9 +5,10 @@
 #include "base/alloc.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { REQUEST_ARENA_BYTES = 1 << 20, ANSWER_MAX_BYTES = 512 << 10, IDLE_CHECK_MS = 20 };
+enum { REQUEST_ARENA_BYTES = 1 << 20, ANSWER_MAX_BYTES = 512 << 10, IDLE_CHECK_MS = 20, THREAD_NAME_BYTES = 16 };
 
 struct worker {
         struct loop *loop;
@@ -16,6 +17,7 @@ struct worker {
         struct buf buf;
         struct api *api;
         struct server *server;
+        size_t index;
         size_t busy; /* triages and look-ups that have not ended */
         struct timer idle_check;
         pthread_t thread;
@@ -70,6 +72,7 @@ static struct api_config api_config(struct worker *worker, const struct worker_c
 struct worker *worker_new(const struct worker_config *config, int fd)
 {
         struct worker *worker = alloc_zeroed(1, sizeof *worker);
+        worker->index = config->index;
         worker->loop = loop_new();
         worker->store = store_sqlite_attach(config->db, worker->loop);
         worker->scratch = kb_scratch_new();
@@ -85,6 +88,9 @@ struct worker *worker_new(const struct worker_config *config, int fd)
 static void *thread_main(void *arg)
 {
         struct worker *worker = arg;
+        char name[THREAD_NAME_BYTES];
+        snprintf(name, sizeof name, "worker-%zu", worker->index);
+        pthread_setname_np(pthread_self(), name);
         loop_run(worker->loop);
         return NULL;
 }

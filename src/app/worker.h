@@ -7,7 +7,7 @@
 #include "adapt/store_sqlite.h"
 #include "api/api.h"
 
-/* What the workers share; borrowed, outlives them. */
+/* What the workers share (borrowed, outlives them), and what one of them gets. */
 struct worker_config {
         const struct settings *settings;
         struct store_sqlite *db;
@@ -19,6 +19,7 @@ struct worker_config {
         struct claims *claims;
         struct str digest_key;
         int64_t started_wall_ms;
+        size_t index;              /* of this worker; names its thread, worker-0 */
         size_t max_connections;    /* of this worker */
         size_t max_buffered_bytes; /* likewise */
 };

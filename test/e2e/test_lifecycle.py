@@ -27,6 +27,15 @@ def refuses_connections(port):
     return False
 
 
+# ---- what an operator sees ----
+
+def test_threads_have_names(make_server):
+    server = make_server(config={"workers": 3}).start()
+    tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
+    names = {(task / "comm").read_text().strip() for task in tasks.iterdir()}
+    assert {"triaged", "log", "worker-0", "worker-1", "worker-2"} <= names, names
+
+
 # ---- the end ----
 
 def test_sigterm_ends_with_0_and_says_so(make_server):
