@@ -87,6 +87,7 @@ enum problem problem_of_refusal(enum http_refusal refusal)
         case REFUSAL_NOT_IMPLEMENTED:
                 return PROBLEM_NOT_IMPLEMENTED;
         case REFUSAL_TOO_MANY_CONNECTIONS:
+        case REFUSAL_OUT_OF_MEMORY:
                 return PROBLEM_OVERLOADED;
         case REFUSAL_VERSION:
                 return PROBLEM_VERSION_NOT_SUPPORTED;

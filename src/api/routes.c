@@ -106,8 +106,11 @@ static void on_request(void *arg, struct exchange *exchange)
 
 static void on_refusal(void *arg, enum http_refusal refusal, struct arena *arena, struct http_response *ret_response)
 {
+        static const struct http_header retry_after = {STR_INIT("Retry-After"), STR_INIT("1")};
         struct api *api = arg;
         enum problem problem = problem_of_refusal(refusal);
+        if (refusal == REFUSAL_OUT_OF_MEMORY)
+                METRIC_ADD(SHED, METRIC_SHED_MEMORY, 1);
         if (refusal == REFUSAL_TOO_MANY_CONNECTIONS)
                 METRIC_ADD(CONNECTIONS_REFUSED, 0, 1);
         struct ident id = ident_random("req_");
@@ -116,6 +119,10 @@ static void on_refusal(void *arg, enum http_refusal refusal, struct arena *arena
         ret_response->status = problem_status(problem);
         ret_response->content_type = "application/problem+json";
         ret_response->body = arena_copy(arena, buf_str(&api->buf));
+        if (ret_response->status == 503) {
+                ret_response->headers = &retry_after;
+                ret_response->header_count = 1;
+        }
         METRIC_ADD(REQUESTS, METRIC_PAIR(STATUS, METRIC_ROUTE_OTHER, metric_status((unsigned)ret_response->status)), 1);
 }
 

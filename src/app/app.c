@@ -110,6 +110,7 @@ static enum err open_workers(struct parts *parts, struct str *ret_address, char 
                 .claims = parts->claims,
                 .digest_key = {(const char *)parts->digest_key.bytes, sizeof parts->digest_key.bytes},
                 .started_wall_ms = parts->started_wall_ms,
+                .max_buffered_bytes = parts->settings->http_max_buffered_bytes / count,
                 .max_connections = (parts->settings->http_max_connections + count - 1) / count,
         };
         *ret_address = str_from(parts->settings->listen);

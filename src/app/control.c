@@ -52,6 +52,7 @@ enum err control_start(struct parts *parts, struct err_note *note)
                 .max_headers = 32,
                 .max_target_bytes = 256,
                 .max_body_bytes = ADMIN_MAX_BYTES,
+                .max_buffered_bytes = 2 * (size_t)ADMIN_MAX_BYTES,
                 .header_timeout_ms = TIMEOUT_MS,
                 .body_timeout_ms = TIMEOUT_MS,
                 .idle_timeout_ms = TIMEOUT_MS,

@@ -33,6 +33,7 @@ static struct server_limits limits(const struct worker_config *config)
                 .max_headers = settings->http_max_headers,
                 .max_target_bytes = settings->http_max_target_bytes,
                 .max_body_bytes = settings->http_max_body_bytes,
+                .max_buffered_bytes = config->max_buffered_bytes,
                 .body_min_rate = (uint32_t)settings->http_body_min_rate,
                 .header_timeout_ms = settings->http_header_timeout_ms,
                 .body_timeout_ms = settings->http_body_timeout_ms,

@@ -19,7 +19,8 @@ struct worker_config {
         struct claims *claims;
         struct str digest_key;
         int64_t started_wall_ms;
-        size_t max_connections; /* of this worker */
+        size_t max_connections;    /* of this worker */
+        size_t max_buffered_bytes; /* likewise */
 };
 
 struct worker;

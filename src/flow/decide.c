@@ -19,17 +19,30 @@ static struct str path_or(struct str path, struct str fallback)
         return path.ptr ? path : fallback;
 }
 
+/* Safety by its own threshold; else the likelier of the other two. */
+static enum category category_of(const struct policy_facts *policy, const struct model_verdict *classified)
+{
+        const double *probabilities = classified->probabilities;
+        if (probabilities[CATEGORY_SAFETY_COMPLIANCE] >= policy->safety_threshold)
+                return CATEGORY_SAFETY_COMPLIANCE;
+        return probabilities[CATEGORY_SERVICE_ACTION] > probabilities[CATEGORY_INFORMATIONAL] ? CATEGORY_SERVICE_ACTION
+                                                                                              : CATEGORY_INFORMATIONAL;
+}
+
 static struct verdict by_model(const struct policy_facts *policy, const struct model_verdict *classified,
                                struct arena *arena)
 {
+        enum category category = category_of(policy, classified);
+        bool is_safety = category == CATEGORY_SAFETY_COMPLIANCE;
+        bool is_moved = category != classified->category && classified->intent != INTENT_OTHER;
         struct verdict verdict = {
-                .category = classified->category,
-                .intent = classified->intent,
-                .secondary_intent = classified->secondary_intent,
-                .confidence = classified->confidence,
+                .category = category,
+                .intent = classified->is_out_of_scope && !is_safety ? INTENT_OTHER : classified->intents[category],
+                .secondary_intent = is_moved ? classified->intent : classified->secondary_intent,
+                .confidence = classified->probabilities[category],
                 .source = SOURCE_LOCAL,
         };
-        if (verdict.category == CATEGORY_SAFETY_COMPLIANCE)
+        if (is_safety)
                 verdict.severity = floor_of(policy, verdict.intent);
         struct str path = arena_format(arena, "embedded model: %s, probability %d %%", intent_name(verdict.intent),
                                        (int)(verdict.confidence * 100));

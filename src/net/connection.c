@@ -242,11 +242,25 @@ static size_t consume_head(struct connection *connection, struct str bytes)
         return used;
 }
 
+/* Counts what the body's buffer has grown by. */
+static bool is_body_affordable(struct exchange *exchange)
+{
+        struct server *server = exchange->server;
+        server->buffered_bytes += exchange->body.capacity - exchange->counted_bytes;
+        exchange->counted_bytes = exchange->body.capacity;
+        return server->buffered_bytes <= server->limits.max_buffered_bytes;
+}
+
 static size_t consume_body(struct connection *connection, struct str bytes)
 {
         size_t used;
         connection->phase_bytes += bytes.len;
-        switch (http_parser_body(&connection->parser, bytes, &connection->exchange->body, &used)) {
+        enum http_progress progress = http_parser_body(&connection->parser, bytes, &connection->exchange->body, &used);
+        if (progress != HTTP_REFUSED && !is_body_affordable(connection->exchange)) {
+                connection_refuse(connection, REFUSAL_OUT_OF_MEMORY);
+                return bytes.len;
+        }
+        switch (progress) {
         case HTTP_MORE:
                 return used;
         case HTTP_DONE:
@@ -315,7 +329,8 @@ static void consume_waiting(struct connection *connection, struct str fresh)
 {
         if (connection_waiting(connection).len == 0) {
                 size_t used = consume_all(connection, fresh);
-                keep(connection, (struct str){fresh.ptr + used, fresh.len - used});
+                if (used < fresh.len)
+                        keep(connection, (struct str){fresh.ptr + used, fresh.len - used});
                 return;
         }
         keep(connection, fresh);

@@ -47,6 +47,7 @@ struct server {
         struct list connections;
         size_t connection_count;
         size_t exchange_count;
+        size_t buffered_bytes; /* in the bodies of all exchanges */
         char *read_buffer;   /* all connections read into it, one after the other */
         struct buf scratch;  /* the head of the answer that is being sent */
         int64_t date_s;
@@ -97,6 +98,7 @@ struct exchange {
         struct http_request request;
         struct http_head head;
         struct buf body;
+        size_t counted_bytes; /* of the body, in the server's buffered_bytes */
         void (*cancel)(void *arg);
         void *cancel_arg;
         void *data; /* the application's */

@@ -77,6 +77,7 @@ static void send_later(struct connection *connection, struct str head, struct st
 
 static void send_all(struct connection *connection, struct str head, struct str body)
 {
+        /* libuv takes writable buffers, and only reads them. */
         uv_buf_t buffers[] = {{.base = (char *)(uintptr_t)head.ptr, .len = head.len},
                               {.base = (char *)(uintptr_t)body.ptr, .len = body.len}};
         int sent = uv_try_write(&connection->uv.stream, buffers, body.len > 0 ? 2 : 1);
@@ -130,6 +131,7 @@ void connection_refuse(struct connection *connection, enum http_refusal refusal)
         struct http_response response = {.status = http_refusal_status(refusal)};
         server->handlers.on_refusal(server->handlers.arg, refusal, &arena, &response);
         connection->is_last = true;
-        send_response(connection, &response, false, is_head);
+        if (connection->state != CONNECTION_CLOSED) /* by the application, when it heard of this */
+                send_response(connection, &response, false, is_head);
         arena_deinit(&arena);
 }

@@ -37,6 +37,7 @@ void exchange_free(struct exchange *exchange)
         struct arena arena = exchange->arena;
         arena_deinit(&arena);
         server->exchange_count--;
+        server->buffered_bytes -= exchange->counted_bytes;
         server_release(server);
 }
 

@@ -27,6 +27,7 @@ int http_refusal_status(enum http_refusal refusal)
                 [REFUSAL_HEADERS_TOO_LARGE] = 431,
                 [REFUSAL_NOT_IMPLEMENTED] = 501,
                 [REFUSAL_TOO_MANY_CONNECTIONS] = 503,
+                [REFUSAL_OUT_OF_MEMORY] = 503,
                 [REFUSAL_VERSION] = 505,
         };
         assert(refusal < REFUSAL_COUNT);

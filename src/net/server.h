@@ -36,15 +36,16 @@ enum http_method { HTTP_METHOD_GET, HTTP_METHOD_HEAD, HTTP_METHOD_POST, HTTP_MET
 
 /* Why the server refuses without asking the application. */
 enum http_refusal {
-        REFUSAL_MALFORMED,          /* 400 */
-        REFUSAL_REQUEST_TIMEOUT,    /* 408 */
-        REFUSAL_PAYLOAD_TOO_LARGE,  /* 413 */
-        REFUSAL_URI_TOO_LONG,       /* 414 */
-        REFUSAL_EXPECTATION_FAILED, /* 417 */
-        REFUSAL_HEADERS_TOO_LARGE,  /* 431 */
-        REFUSAL_NOT_IMPLEMENTED,    /* 501: method or transfer coding */
+        REFUSAL_MALFORMED,            /* 400 */
+        REFUSAL_REQUEST_TIMEOUT,      /* 408 */
+        REFUSAL_PAYLOAD_TOO_LARGE,    /* 413 */
+        REFUSAL_URI_TOO_LONG,         /* 414 */
+        REFUSAL_EXPECTATION_FAILED,   /* 417 */
+        REFUSAL_HEADERS_TOO_LARGE,    /* 431 */
+        REFUSAL_NOT_IMPLEMENTED,      /* 501: method or transfer coding */
         REFUSAL_TOO_MANY_CONNECTIONS, /* 503 */
-        REFUSAL_VERSION,            /* 505 */
+        REFUSAL_OUT_OF_MEMORY,        /* 503: max_buffered_bytes */
+        REFUSAL_VERSION,              /* 505 */
         REFUSAL_COUNT
 };
 
@@ -82,6 +83,7 @@ struct server_limits {
         size_t max_headers;
         size_t max_target_bytes;
         size_t max_body_bytes;
+        size_t max_buffered_bytes; /* of all bodies together; one that would pass it gets 503 */
         uint32_t body_min_rate; /* bytes a second, averaged since the head, after a grace of 2 s */
         int64_t header_timeout_ms; /* from the first byte of a request to the end of its head */
         int64_t body_timeout_ms;

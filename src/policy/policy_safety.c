@@ -206,6 +206,7 @@ static struct phrases read_phrases(struct expansion *expansion, const struct yam
                         yaml_fail(expansion->check, expansion->node->line, "key `%s` expects a list of texts",
                                   key);
         }
+        expansion->phrases = NULL;
         return phrases;
 }
 
@@ -295,7 +296,7 @@ static void check_lists(struct yaml_check *check, const struct yaml_node *lists)
 static void check_ids(struct yaml_check *check, const struct yaml_node *list, const struct safety_rule *rules)
 {
         const struct yaml_node *node = list->first;
-        for (size_t i = 0; i < list->count && !check->err; i++, node = node->next)
+        for (size_t i = 0; node && !check->err; i++, node = node->next)
                 for (size_t j = 0; j < i; j++)
                         if (str_equal(rules[i].id, rules[j].id))
                                 yaml_fail(check, node->line, "rule `%.*s` is defined twice",

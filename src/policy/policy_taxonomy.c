@@ -8,6 +8,7 @@ static const struct str file_keys[] = {
         STR_INIT("version"),
         STR_INIT("gates"),
         STR_INIT("answer_threshold"),
+        STR_INIT("safety_threshold"),
         STR_INIT("escalation_sla_minutes"),
         STR_INIT("flow"),
         STR_INIT("actions"),
@@ -264,6 +265,7 @@ void policy_read_taxonomy(struct policy *policy, struct yaml_check *check, const
         if (check->err)
                 return;
         facts->version = keep_text(policy, check, root, "version");
+        facts->safety_threshold = yaml_number(check, root, "safety_threshold", 0, 1);
         facts->answer_threshold = yaml_number(check, root, "answer_threshold", 0, 1);
         facts->escalation_sla_ms =
                 MINUTE_MS * yaml_integer(check, root, "escalation_sla_minutes", 1, YEAR_MINUTES);

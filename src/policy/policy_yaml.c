@@ -419,7 +419,7 @@ struct str *yaml_texts(struct yaml_check *check, struct arena *arena, const stru
         struct str *texts = arena_zeroed(arena, (list->count + 1) * sizeof *texts);
         if (!texts)
                 fail_file(check, ERR_TOO_LARGE, list->line, "too many values");
-        for (const struct yaml_node *child = list->first; child && !check->err; child = child->next) {
+        for (const struct yaml_node *child = list->first; texts && child && !check->err; child = child->next) {
                 if (child->kind != YAML_TEXT || str_trim(child->text).len == 0)
                         yaml_fail(check, child->line, "key `%s` expects a list of texts", key);
                 else

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/faq.h"
 
-#include "faq_file.h" /* generated: FAQ_FILE */
+#include "text/faq_file.h" /* generated: FAQ_FILE */
 
 /* The assembler takes the file in as it is, so the binary needs no data folder to start. */
 __asm__(".pushsection .rodata\n"

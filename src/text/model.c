@@ -122,10 +122,13 @@ void model_classify(const struct model *model, struct safe_text text, struct mod
                 ret_verdict->probabilities[c] = (double)result.classes[c];
                 category = result.classes[c] > result.classes[category] ? c : category;
         }
-        enum intent intent = best_intent(result.intents, category, INTENT_NONE);
+        for (enum category c = 0; c < CATEGORY_COUNT; c++)
+                ret_verdict->intents[c] = best_intent(result.intents, c, INTENT_NONE);
+        enum intent intent = ret_verdict->intents[category];
         enum intent second = best_intent(result.intents, CATEGORY_COUNT, intent);
         bool is_out_of_scope = result.classes[MODEL_CLASS_OUT_OF_SCOPE] > result.classes[category];
         ret_verdict->category = category;
+        ret_verdict->is_out_of_scope = is_out_of_scope;
         ret_verdict->intent = is_out_of_scope ? INTENT_OTHER : intent;
         ret_verdict->secondary_intent = result.intents[second] >= secondary_share ? second : INTENT_NONE;
         ret_verdict->confidence = ret_verdict->probabilities[category];

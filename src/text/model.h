@@ -20,6 +20,8 @@ struct model_verdict {
                                           the message looks out of scope */
         enum intent secondary_intent;  /* the runner-up if its share is at least 0.15, else
                                           INTENT_NONE; may be of another category */
+        enum intent intents[CATEGORY_COUNT]; /* the most probable of each category */
+        bool is_out_of_scope;                /* more probable than any category */
         double probabilities[CATEGORY_COUNT]; /* calibrated; what is missing to 1 is out of scope */
         double confidence;                    /* probabilities[category] */
 };

@@ -42,6 +42,7 @@ static struct server_limits limits = {
         .max_headers = 100,
         .max_target_bytes = 8192,
         .max_body_bytes = 262144,
+        .max_buffered_bytes = 64 << 20,
         .body_min_rate = 1024,
         .header_timeout_ms = 10000,
         .body_timeout_ms = 20000,
@@ -238,6 +239,7 @@ static bool set_limit(const char *setting)
                 int64_t *ms;
         } settings[] = {
                 {"max_connections", &limits.max_connections, NULL}, {"max_body", &limits.max_body_bytes, NULL},
+                {"max_buffered", &limits.max_buffered_bytes, NULL},
                 {"header_ms", NULL, &limits.header_timeout_ms},     {"body_ms", NULL, &limits.body_timeout_ms},
                 {"idle_ms", NULL, &limits.idle_timeout_ms},         {"write_ms", NULL, &limits.write_timeout_ms},
         };

@@ -514,6 +514,22 @@ def test_over_the_connection_limit_there_is_a_503():
         second.close()
 
 
+def test_bodies_that_would_take_too_much_memory_together_are_refused():
+    part = POST + b"Content-Length: 200000\r\n\r\n{" + b" " * 150000
+    with running("max_buffered=300000") as server:
+        first, second = server.connect(), server.connect()
+        first.sendall(part)
+        server.wait_for(heads=1)
+        time.sleep(0.2)
+        second.sendall(part)
+        assert statuses(read_answers(second)) == [503]
+        first.sendall(b" " * 49998 + b"}")
+        assert read_one(first).status == 200
+        with server.connect() as third:  # what was given back can be taken again
+            third.sendall(part + b" " * 49998 + b"}")
+            assert read_one(third).status == 200
+
+
 def test_out_of_descriptors_it_waits_without_spinning():
     import resource
     with running() as server:
