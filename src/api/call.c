@@ -4,6 +4,7 @@
 #include "api/trace.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "text/redact.h"
 
 #include <assert.h>
 
@@ -92,13 +93,19 @@ void call_json(struct call *call, int status, struct str body)
         call_answer(call, status, "application/json", body);
 }
 
+/* The path, unless it could hold personal data: clients write what they like there. */
+static struct str instance(const struct call *call)
+{
+        return redact_is_clean(call->request->path) ? call->request->path : (struct str){0};
+}
+
 void call_problem(struct call *call, enum problem problem, const struct problem_detail *detail)
 {
         static const struct problem_detail nothing;
         const struct problem_detail *used = detail ? detail : &nothing;
         struct buf *buf = &call->api->buf;
         buf_reset(buf);
-        problem_write(problem, used, call->request->path, &call->request_id, buf);
+        problem_write(problem, used, instance(call), &call->request_id, buf);
         if (used->retry_after_s)
                 call_add_header(call, "Retry-After", arena_format(call->arena, "%u", used->retry_after_s));
         call->reason = problem_code(problem);

@@ -166,7 +166,7 @@ enum err classify_body_read(struct json_parser *parser, struct str body, struct 
         struct json value;
         while (ret_body->field_count < PROBLEM_MAX_FIELDS && json_next(&iter, &name, &value))
                 read_member(&r, name, value);
-        if (!ret_body->message.text.raw.ptr && ret_body->field_count == 0)
+        if (!json_find(root, STR("message"), &value))
                 complain(&r, STR("/message"), "is required");
         if (arena->is_full)
                 return err_set(note, ERR_TOO_LARGE, "the request needs more memory than one may take");

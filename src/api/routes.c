@@ -68,6 +68,14 @@ static struct call *call_new(struct api *api, struct exchange *exchange)
         return call;
 }
 
+/* OPTIONS *: what the server as a whole can do. */
+static bool answer_asterisk(struct call *call)
+{
+        call_add_header(call, "Allow", STR("GET, HEAD, POST, OPTIONS"));
+        call_answer(call, 204, NULL, STR(""));
+        return false;
+}
+
 static bool refuse_method(struct call *call)
 {
         call_add_header(call, "Allow", call->route->method == HTTP_METHOD_GET ? STR("GET, HEAD") : STR("POST"));
@@ -87,6 +95,8 @@ static bool on_head(void *arg, struct exchange *exchange)
 {
         struct call *call = call_new(arg, exchange);
         call->route = find_route(call->request->path);
+        if (call->request->method == HTTP_METHOD_OPTIONS && str_equal(call->request->target, STR("*")))
+                return answer_asterisk(call);
         if (!call->route) {
                 call_problem(call, PROBLEM_NOT_FOUND, NULL);
                 return false;
