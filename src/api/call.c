@@ -102,12 +102,15 @@ static struct str instance(const struct call *call)
 void call_problem(struct call *call, enum problem problem, const struct problem_detail *detail)
 {
         static const struct problem_detail nothing;
-        const struct problem_detail *used = detail ? detail : &nothing;
+        struct problem_detail used = detail ? *detail : nothing;
         struct buf *buf = &call->api->buf;
+        /* No 503 without a time to come back. */
+        if (problem_status(problem) == 503 && used.retry_after_s == 0)
+                used.retry_after_s = 1;
         buf_reset(buf);
-        problem_write(problem, used, instance(call), &call->request_id, buf);
-        if (used->retry_after_s)
-                call_add_header(call, "Retry-After", arena_format(call->arena, "%u", used->retry_after_s));
+        problem_write(problem, &used, instance(call), &call->request_id, buf);
+        if (used.retry_after_s)
+                call_add_header(call, "Retry-After", arena_format(call->arena, "%u", used.retry_after_s));
         call->reason = problem_code(problem);
         call_answer(call, problem_status(problem), "application/problem+json", buf_str(buf));
 }

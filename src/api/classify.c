@@ -132,10 +132,8 @@ static void cancelled(void *arg)
 
 static void refuse_body(struct call *call, const struct classify_body *body, enum err err, const struct err_note *note)
 {
-        struct problem_detail detail = {0};
-        if (err == ERR_SYNTAX)
-                detail.text = note->text;
-        else
+        struct problem_detail detail = {.text = note->text};
+        if (err == ERR_INVALID)
                 detail = (struct problem_detail){
                         .text = "The fields in `errors` are not valid",
                         .fields = body->fields,
@@ -177,24 +175,23 @@ void classify_handle(struct call *call)
                 return;
         }
         struct triage *triage = triage_new(&api->config.env);
-        struct classify_body *body = arena_new(call->arena, struct classify_body);
-        enum err err = body ? classify_body_read(api->parser, call->request->body, triage_arena(triage), body, &note)
-                            : ERR_TOO_LARGE;
+        struct classify_body body = {0};
+        enum err err = classify_body_read(api->parser, call->request->body, triage_arena(triage), &body, &note);
         if (!err) {
-                body->message.received_at_ms = clock_wall_ms(loop_clock(api->loop));
-                call->channel = channel_name(body->message.channel);
+                body.message.received_at_ms = clock_wall_ms(loop_clock(api->loop));
+                call->channel = channel_name(body.message.channel);
         }
         const struct idempotency *used = idempotency(call, triage_arena(triage), clock_wall_ms(loop_clock(api->loop)),
                                                      &is_valid_key);
         if (!err && !is_valid_key) {
                 err = ERR_INVALID;
-                body->fields[0] = (struct problem_field){STR("Idempotency-Key"), "one header of 1 to 255 characters"};
-                body->field_count = 1;
+                body.fields[0] = (struct problem_field){STR("Idempotency-Key"), "one header of 1 to 255 characters"};
+                body.field_count = 1;
         }
         if (err) {
-                refuse_body(call, body, err, &note);
+                refuse_body(call, &body, err, &note);
                 triage_discard(triage);
                 return;
         }
-        start(call, triage, body, used);
+        start(call, triage, &body, used);
 }

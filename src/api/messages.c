@@ -22,11 +22,10 @@ static void done(struct store_message_query *query)
         struct call *call = look_up->call;
         if (call) {
                 exchange_on_cancel(call->exchange, NULL, NULL);
-                bool may_pass = err_may_retry(query->result);
                 if (query->result == ERR_OK)
                         call_json(call, 200, query->answer.safe);
                 else
-                        call_problem(call, problem_of(query->result), &(struct problem_detail){.retry_after_s = may_pass});
+                        call_problem(call, problem_of(query->result), NULL);
         }
         struct arena arena = look_up->arena;
         --*look_up->busy;

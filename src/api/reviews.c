@@ -73,12 +73,11 @@ static void done(struct store_reviews_query *query)
         struct call *call = listing->call;
         if (call) {
                 exchange_on_cancel(call->exchange, NULL, NULL);
-                bool may_pass = err_may_retry(query->result);
                 write_page(listing, &call->api->buf);
                 if (query->result == ERR_OK)
                         call_json(call, 200, buf_str(&call->api->buf));
                 else
-                        call_problem(call, problem_of(query->result), &(struct problem_detail){.retry_after_s = may_pass});
+                        call_problem(call, problem_of(query->result), NULL);
         }
         struct arena arena = listing->arena;
         --*listing->busy;

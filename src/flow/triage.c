@@ -103,12 +103,17 @@ static bool is_hit(const struct triage *t)
         return t->finding.severity != SEVERITY_NONE;
 }
 
+static void give_back_claim(struct triage *t)
+{
+        if (t->has_claim)
+                claim_release(t->env->claims, &t->request.idempotency->key);
+        t->has_claim = false;
+}
+
 static void end(struct triage *t)
 {
         if (t->is_admitted)
                 admission_leave(t->env->admission);
-        if (t->has_claim)
-                claim_release(t->env->claims, &t->request.idempotency->key);
         timer_stop(t->env->clock->timers, &t->deadline);
         if (t->snapshot)
                 snapshot_unpin(t->snapshot);
@@ -379,8 +384,10 @@ static enum state stored(struct triage *t)
         return REPLY;
 }
 
+/* The claim goes first: a retry may follow the answer at once. */
 static enum state reply(struct triage *t)
 {
+        give_back_claim(t);
         tell(t);
         return END;
 }

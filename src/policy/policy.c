@@ -43,6 +43,21 @@ const char *policy_file_name(enum policy_file file)
         return names[file];
 }
 
+struct str policy_builtin(enum policy_file file)
+{
+        switch (file) {
+        case POLICY_TAXONOMY:
+                return policy_builtin_taxonomy();
+        case POLICY_REPLIES:
+                return policy_builtin_replies();
+        case POLICY_SAFETY:
+                return policy_builtin_safety();
+        case POLICY_FILE_COUNT:
+                break;
+        }
+        return (struct str){0};
+}
+
 static enum err load_texts(struct load *load, const char *directory, struct err_note *note)
 {
         for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++) {

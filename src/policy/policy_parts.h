@@ -69,6 +69,9 @@ void policy_check_template(struct yaml_check *check, unsigned line, struct str t
 
 /* The shipped file, as it was at build time. */
 struct str policy_builtin(enum policy_file file);
+struct str policy_builtin_taxonomy(void);
+struct str policy_builtin_replies(void);
+struct str policy_builtin_safety(void);
 
 /* Its name in a directory: "taxonomy.yaml". */
 const char *policy_file_name(enum policy_file file);

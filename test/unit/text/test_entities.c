@@ -37,7 +37,6 @@ static void entities_are_found_where_the_words_say_so(void **state)
                 struct arena arena;
                 struct entities found;
                 arena_init(&arena, 65536);
-                print_message("%s\n", cases[i].text);
                 assert_true(entities_find((struct safe_text){str_from(cases[i].text)}, &arena, &found));
                 assert_str_equal(found.order_id.safe, cases[i].order_id);
                 assert_str_equal(found.amount.safe, cases[i].amount);

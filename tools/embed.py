@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a C file that holds files as they are: embed.py OUTPUT.c FUNCTION=FILE...
+
+Each becomes `struct str FUNCTION(void)`, aligned to a page, with a NUL behind it. The digest makes
+the C file another one whenever a file changes: a compiler's own dependencies do not see what
+.incbin reads.
+"""
+import hashlib
+import pathlib
+import sys
+
+HEAD = '''/* SPDX-License-Identifier: Apache-2.0 */
+/* Made by tools/embed.py. */
+#include "base/str.h"
+'''
+PART = '''
+/* SHA-256 {digest} */
+__asm__(".pushsection .rodata\\n"
+        ".balign 4096\\n"
+        "{name}_start:\\n"
+        ".incbin \\"{path}\\"\\n"
+        "{name}_end:\\n"
+        ".byte 0\\n"
+        ".popsection\\n");
+extern const char {name}_start[] __attribute__((visibility("hidden")));
+extern const char {name}_end[] __attribute__((visibility("hidden")));
+
+struct str {name}(void);
+struct str {name}(void)
+{{
+        return (struct str){{{name}_start, (size_t)({name}_end - {name}_start)}};
+}}
+'''
+
+parts = [HEAD]
+for argument in sys.argv[2:]:
+    name, _, file = argument.partition('=')
+    path = pathlib.Path(file).resolve()
+    parts.append(PART.format(name=name, digest=hashlib.sha256(path.read_bytes()).hexdigest(),
+                             path=str(path).replace('\\', '\\\\').replace('"', '\\"')))
+pathlib.Path(sys.argv[1]).write_text(''.join(parts))
