@@ -46,13 +46,41 @@ struct str access_client_address(struct str peer, struct str forwarded_for, unsi
         return is_address(entry) ? entry : peer;
 }
 
-/* One client of IPv6 has a whole /64. */
+/* Lines of X-Forwarded-For are one list: a proxy may append a line of its own instead of
+ * lengthening the one that the client sent, and that first line alone is the client's invention. */
+static struct str forwarded_for(const struct call *call)
+{
+        const struct http_request *request = call->request;
+        struct str name = STR("x-forwarded-for");
+        if (exchange_header_count(call->exchange, name) <= 1)
+                return exchange_header(call->exchange, name);
+        size_t len = 0;
+        for (size_t i = 0; i < request->header_count; i++)
+                len += request->headers[i].value.len + 1;
+        char *list = arena_alloc(call->arena, len);
+        if (!list)
+                return (struct str){0};
+        char *end = list;
+        for (size_t i = 0; i < request->header_count; i++) {
+                if (!str_equal_nocase(request->headers[i].name, name))
+                        continue;
+                end = mempcpy(end, request->headers[i].value.ptr, request->headers[i].value.len);
+                *end++ = ',';
+        }
+        return (struct str){list, (size_t)(end - list) - 1};
+}
+
+/* One client of IPv6 has a whole /64; one of IPv4 is the same client however it is written. */
 static uint64_t client_of_address(struct str address)
 {
+        static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
         unsigned char bytes[16];
-        if (parse_address(address, AF_INET6, bytes))
-                return hash64((struct str){(const char *)bytes, 8});
-        return hash64(address);
+        if (parse_address(address, AF_INET, bytes))
+                return hash64((struct str){(const char *)bytes, 4});
+        if (!parse_address(address, AF_INET6, bytes))
+                return hash64(address);
+        bool is_mapped = memcmp(bytes, mapped, sizeof mapped) == 0;
+        return hash64((struct str){(const char *)bytes + (is_mapped ? 12 : 0), is_mapped ? 4 : 8});
 }
 
 static struct str sent_key(const struct call *call)
@@ -97,8 +125,10 @@ static enum err without_key(const struct call *call, bool has_keys)
 enum err access_check(struct call *call)
 {
         const struct settings *settings = call->api->config.settings;
-        call->client_address = access_client_address(
-                call->request->peer, exchange_header(call->exchange, STR("x-forwarded-for")), settings->trusted_proxies);
+        call->client_address = call->request->peer;
+        if (settings->trusted_proxies)
+                call->client_address =
+                        access_client_address(call->request->peer, forwarded_for(call), settings->trusted_proxies);
         call->is_local = call->request->is_loopback && (str_equal(call->client_address, call->request->peer) ||
                                                         is_loopback(call->client_address));
         call->rate = (struct rate_limit_rule){settings->rate_limit_per_minute, settings->rate_limit_burst};
