@@ -9,6 +9,7 @@
 struct reader {
         struct classify_body *body;
         struct arena *arena;
+        bool has_message; /* valid or not */
 };
 
 static void complain(struct reader *r, struct str pointer, const char *message)
@@ -36,6 +37,7 @@ static void read_message(struct reader *r, struct json value)
 {
         struct message *message = &r->body->message;
         struct str text;
+        r->has_message = true;
         if (!json_to_str(value, &text)) {
                 complain(r, STR("/message"), "must be a string");
                 return;
@@ -156,7 +158,7 @@ enum err classify_body_read(struct json_parser *parser, struct str body, struct 
         if (err)
                 return err;
         *ret_body = (struct classify_body){.message.channel = CHANNEL_API};
-        struct reader r = {ret_body, arena};
+        struct reader r = {ret_body, arena, false};
         if (json_type(root) != JSON_OBJECT) {
                 complain(&r, STR(""), "the body must be a JSON object");
                 return ERR_INVALID;
@@ -166,7 +168,7 @@ enum err classify_body_read(struct json_parser *parser, struct str body, struct 
         struct json value;
         while (ret_body->field_count < PROBLEM_MAX_FIELDS && json_next(&iter, &name, &value))
                 read_member(&r, name, value);
-        if (!ret_body->message.text.raw.ptr && ret_body->field_count == 0)
+        if (!r.has_message)
                 complain(&r, STR("/message"), "is required");
         if (arena->is_full)
                 return err_set(note, ERR_TOO_LARGE, "the request needs more memory than one may take");
