@@ -107,7 +107,12 @@ static enum err check(const struct asked *asked, struct call *ret_call)
         exchange.request.is_loopback = str_starts_with(exchange.request.peer, STR("127."));
         arena_init(&exchange.arena, 1 << 16);
         *ret_call = (struct call){
-                .api = &api, .exchange = &exchange, .request = &exchange.request, .arena = &exchange.arena, .route = &route};
+                .api = &api,
+                .exchange = &exchange,
+                .request = &exchange.request,
+                .arena = &exchange.arena,
+                .route = &route,
+        };
         enum err err = access_check(ret_call);
         /* The address may stand in the arena. */
         static char address[64];
@@ -223,7 +228,8 @@ static void a_proxy_on_this_machine_does_not_make_its_clients_local(void **state
         use_keys(0);
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
                 struct call call;
-                struct asked asked = {ACCESS_LOCAL, cases[i].peer, {{STR_INIT("x-forwarded-for"), str_from(cases[i].forwarded_for)}}};
+                struct http_header forwarded = {STR("x-forwarded-for"), str_from(cases[i].forwarded_for)};
+                struct asked asked = {ACCESS_LOCAL, cases[i].peer, {forwarded}};
                 settings.trusted_proxies = cases[i].proxies;
                 if (check(&asked, &call) != cases[i].expected)
                         fail_msg("case %zu", i);

@@ -118,8 +118,8 @@ static int ask(const char *method, const char *target, const char *body, char *r
         if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
                 return -1;
         int len = snprintf(request, sizeof request,
-                           "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", method, target,
-                           strlen(body), body);
+                           "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                           method, target, strlen(body), body);
         if (write(fd, request, (size_t)len) != len)
                 return -1;
         while (used < size - 1 && (got = read(fd, ret_answer + used, size - 1 - used)) > 0)

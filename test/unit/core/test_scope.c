@@ -27,9 +27,9 @@ static void scopes_are_read_from_a_list(void **state)
 static void one_bad_scope_spoils_the_list_and_leaves_the_output(void **state)
 {
         (void)state;
-        static const char *const cases[] = {"",          ",",           "classify,", ",classify",       "Classify",
-                                            "classify2", "classif",     "root",      "classify review", "classify;review",
-                                            "classify,root", "classify,,review"};
+        static const char *const cases[] = {
+                "",     ",",    "classify,",       ",classify",       "Classify",      "classify2",
+                "classif", "root", "classify review", "classify;review", "classify,root", "classify,,review"};
         unsigned scopes = 77;
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
                 assert_false(scopes_from(str_from(cases[i]), &scopes));

@@ -94,7 +94,8 @@ static void every_vocabulary_is_found_by_the_names_that_it_gives(void **state)
 static void a_name_is_whole_and_exact(void **state)
 {
         (void)state;
-        static const char *const strangers[] = {NULL, "", "Chat", "chat ", "urgen", "urgents", "faqs", "informational\n"};
+        static const char *const strangers[] = {NULL,    "",        "Chat", "chat ",
+                                                "urgen", "urgents", "faqs", "informational\n"};
         for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
                 for (size_t v = 0; v < sizeof vocabularies / sizeof *vocabularies; v++)
                         assert_int_equal(vocabularies[v].found(strangers[i]), -1);

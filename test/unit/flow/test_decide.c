@@ -89,7 +89,8 @@ static void a_hit_makes_every_message_a_safety_matter(void **state)
                                                    CATEGORY_SAFETY_COMPLIANCE, CATEGORY_INFORMATIONAL};
         for (enum severity severity = SEVERITY_STANDARD; severity < SEVERITY_COUNT; severity++)
                 for (size_t i = 0; i < sizeof intents / sizeof *intents; i++) {
-                        struct verdict verdict = decided(hit(severity, INTENT_PRIVACY), said(categories[i], intents[i]));
+                        struct verdict verdict =
+                                decided(hit(severity, INTENT_PRIVACY), said(categories[i], intents[i]));
                         assert_int_equal(verdict.category, CATEGORY_SAFETY_COMPLIANCE);
                         assert_int_equal(verdict.intent, INTENT_PRIVACY);
                         assert_int_equal(verdict.source, SOURCE_SAFETY_NET);
