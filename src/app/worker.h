@@ -18,6 +18,7 @@ struct worker_config {
         struct rate_limit *rate_limit;
         struct claims *claims;
         struct str digest_key;
+        bool needs_key;
         int64_t started_wall_ms;
         size_t max_connections;    /* of this worker */
         size_t max_buffered_bytes; /* likewise */
