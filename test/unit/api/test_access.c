@@ -89,6 +89,7 @@ struct asked {
         enum access access;
         const char *peer; /* NULL: from elsewhere */
         struct http_header headers[MAX_HEADERS];
+        bool is_public; /* the listener */
 };
 
 #define BEARER(text) {STR_INIT("Authorization"), STR_INIT(text)}
@@ -102,7 +103,7 @@ static enum err check(const struct asked *asked, struct call *ret_call)
         size_t count = 0;
         while (count < MAX_HEADERS && asked->headers[count].name.ptr)
                 count++;
-        api = (struct api){.config = {.settings = &settings, .keyrings = keyrings}};
+        api = (struct api){.config = {.settings = &settings, .keyrings = keyrings, .needs_key = asked->is_public}};
         route = (struct route){.access = asked->access, .scopes = SCOPE_CLASSIFY};
         exchange = (struct exchange){.request = {.headers = asked->headers,
                                                  .header_count = count,
@@ -153,6 +154,26 @@ static void without_a_key_the_route_and_the_place_decide(void **state)
                 struct asked asked = {cases[i].access, cases[i].is_local ? "127.0.0.1" : NULL, {{{0}}}};
                 if (check(&asked, &call) != cases[i].expected)
                         fail_msg("case %zu", i);
+        }
+}
+
+static void a_public_listener_without_any_key_in_force_lets_nobody_in(void **state)
+{
+        (void)state;
+        static const struct {
+                enum access access;
+                enum err expected;
+        } cases[] = {
+                {ACCESS_OPEN, ERR_OK},
+                {ACCESS_SUBMIT, ERR_UNAUTHORIZED},
+                {ACCESS_PRIVATE, ERR_UNAUTHORIZED},
+                {ACCESS_LOCAL, ERR_UNAUTHORIZED},
+        };
+        use_keys(0);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct call call;
+                struct asked asked = {.access = cases[i].access, .is_public = true};
+                assert_int_equal(check(&asked, &call), cases[i].expected);
         }
 }
 
@@ -323,6 +344,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_client_is_what_the_outermost_trusted_proxy_saw),
                 cmocka_unit_test(without_a_key_the_route_and_the_place_decide),
+                cmocka_unit_test(a_public_listener_without_any_key_in_force_lets_nobody_in),
                 cmocka_unit_test(a_key_opens_what_its_scopes_name),
                 cmocka_unit_test(a_key_is_sent_in_one_of_two_headers),
                 cmocka_unit_test(a_proxy_on_this_machine_does_not_make_its_clients_local),
