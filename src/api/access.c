@@ -29,30 +29,74 @@ static bool is_loopback(struct str text)
         return parse_address(text, AF_INET6, bytes) && memcmp(bytes, loopback, sizeof bytes) == 0;
 }
 
-struct str access_client_address(struct str peer, struct str forwarded_for, unsigned proxies)
+/* Some proxies write the port too: "192.0.2.1:4711", "[2001:db8::1]:4711". */
+static struct str without_port(struct str entry)
+{
+        const char *colon = entry.len ? memrchr(entry.ptr, ':', entry.len) : NULL;
+        if (entry.len && entry.ptr[0] == '[') {
+                struct str rest = {entry.ptr + 1, entry.len - 1};
+                return str_split(&rest, ']');
+        }
+        bool is_only_colon = colon && memchr(entry.ptr, ':', entry.len) == colon;
+        return is_only_colon ? (struct str){entry.ptr, (size_t)(colon - entry.ptr)} : entry;
+}
+
+bool access_client_address(struct str forwarded_for, unsigned proxies, struct str *ret_address)
 {
         /* Each proxy appends the peer that it saw, so the outermost trusted one wrote the entry
          * that is `proxies` from the right. */
         struct str rest = forwarded_for;
         struct str entry = {0};
-        for (unsigned i = 0; i < proxies && rest.ptr; i++) {
+        for (unsigned i = 0; i < proxies; i++) {
+                if (!rest.ptr)
+                        return false;
                 const char *comma = rest.len ? memrchr(rest.ptr, ',', rest.len) : NULL;
                 size_t start = comma ? (size_t)(comma - rest.ptr) + 1 : 0;
                 entry = str_trim((struct str){rest.ptr + start, rest.len - start});
-                if (i + 1 < proxies && !comma)
-                        return peer;
                 rest = comma ? (struct str){rest.ptr, start - 1} : (struct str){0};
         }
-        return is_address(entry) ? entry : peer;
+        entry = without_port(entry);
+        if (!is_address(entry))
+                return false;
+        *ret_address = entry;
+        return true;
 }
 
-/* One client of IPv6 has a whole /64. */
+/* Lines of X-Forwarded-For are one list: a proxy may append a line of its own instead of
+ * lengthening the one that the client sent, and that first line alone is the client's invention. */
+static struct str forwarded_for(const struct call *call)
+{
+        const struct http_request *request = call->request;
+        struct str name = STR("x-forwarded-for");
+        if (exchange_header_count(call->exchange, name) <= 1)
+                return exchange_header(call->exchange, name);
+        size_t len = 0;
+        for (size_t i = 0; i < request->header_count; i++)
+                len += request->headers[i].value.len + 1;
+        char *list = arena_alloc(call->arena, len);
+        if (!list)
+                return (struct str){0};
+        char *end = list;
+        for (size_t i = 0; i < request->header_count; i++) {
+                if (!str_equal_nocase(request->headers[i].name, name))
+                        continue;
+                end = mempcpy(end, request->headers[i].value.ptr, request->headers[i].value.len);
+                *end++ = ',';
+        }
+        return (struct str){list, (size_t)(end - list) - 1};
+}
+
+/* One client of IPv6 has a whole /64; one of IPv4 is the same client however it is written. */
 static uint64_t client_of_address(struct str address)
 {
+        static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
         unsigned char bytes[16];
-        if (parse_address(address, AF_INET6, bytes))
-                return hash64((struct str){(const char *)bytes, 8});
-        return hash64(address);
+        if (parse_address(address, AF_INET, bytes))
+                return hash64((struct str){(const char *)bytes, 4});
+        if (!parse_address(address, AF_INET6, bytes))
+                return hash64(address);
+        bool is_mapped = memcmp(bytes, mapped, sizeof mapped) == 0;
+        return hash64((struct str){(const char *)bytes + (is_mapped ? 12 : 0), is_mapped ? 4 : 8});
 }
 
 static struct str sent_key(const struct call *call)
@@ -94,17 +138,27 @@ static enum err without_key(const struct call *call, bool has_keys)
         return ERR_UNAUTHORIZED;
 }
 
+/* A loopback peer that forwards for others is a proxy: then only an entry that a trusted proxy wrote
+ * can say that the client is on this machine. */
+static void find_client(struct call *call)
+{
+        unsigned proxies = call->api->config.settings->trusted_proxies;
+        bool is_forwarded = exchange_header_count(call->exchange, STR("x-forwarded-for")) > 0 ||
+                            exchange_header_count(call->exchange, STR("forwarded")) > 0;
+        call->client_address = call->request->peer;
+        bool is_told = proxies && access_client_address(forwarded_for(call), proxies, &call->client_address);
+        call->is_local = call->request->is_loopback && (is_told ? is_loopback(call->client_address) : !is_forwarded);
+}
+
 enum err access_check(struct call *call)
 {
         const struct settings *settings = call->api->config.settings;
-        call->client_address = access_client_address(
-                call->request->peer, exchange_header(call->exchange, STR("x-forwarded-for")), settings->trusted_proxies);
-        call->is_local = call->request->is_loopback && (str_equal(call->client_address, call->request->peer) ||
-                                                        is_loopback(call->client_address));
+        find_client(call);
         call->rate = (struct rate_limit_rule){settings->rate_limit_per_minute, settings->rate_limit_burst};
         call->client = client_of_address(call->client_address);
         struct keyring *keyring = keyring_pin(call->api->config.keyrings);
-        bool has_keys = keyring_count(keyring) > 0;
+        /* Revoking the last key closes a public listener, it does not open it. */
+        bool has_keys = call->api->config.needs_key || keyring_count(keyring) > 0;
         bool has_key = take_key(call, keyring);
         keyring_unpin(keyring);
         if (!has_key)

@@ -9,9 +9,9 @@
  * route is not for this client. */
 enum err access_check(struct call *call) MUST_USE;
 
-/* The address of the client: the peer, or, with `proxies` trusted proxies in front of us, the entry
- * of X-Forwarded-For that the outermost of them wrote. A list that is too short or does not hold
- * an address there gives the peer. */
-struct str access_client_address(struct str peer, struct str forwarded_for, unsigned proxies);
+/* The address of the client behind `proxies` trusted proxies: the entry of X-Forwarded-For that the
+ * outermost of them wrote, without its port. False when nobody told one: no proxies, a list that is
+ * too short, no address in that place. */
+bool access_client_address(struct str forwarded_for, unsigned proxies, struct str *ret_address);
 
 #endif

@@ -20,9 +20,13 @@ struct api_config {
         struct triage_env env; /* of this worker */
         struct readiness *readiness;
         struct keyring_holder *keyrings;
+        bool needs_key; /* though none may be in force: others than this machine can connect */
         const char *version;
         int64_t started_wall_ms;
 };
+
+/* Counts what was stored, and logs what nobody heard of; for the env of the triages. */
+triage_stored_fn classify_stored;
 
 struct api;
 

@@ -93,6 +93,18 @@ void call_json(struct call *call, int status, struct str body)
         call_answer(call, status, "application/json", body);
 }
 
+void call_add_rate_headers(struct call *call, const struct rate_limit_answer *rate)
+{
+        if (rate->limit == 0)
+                return;
+        call_add_header(call, "RateLimit-Policy",
+                        arena_format(call->arena, "\"default\";q=%u;w=%u", rate->limit, rate->window_s));
+        call_add_header(call, "RateLimit",
+                        arena_format(call->arena, "\"default\";r=%u;t=%u", rate->remaining, rate->reset_s));
+        call_add_header(call, "X-RateLimit-Limit", arena_format(call->arena, "%u", rate->limit));
+        call_add_header(call, "X-RateLimit-Remaining", arena_format(call->arena, "%u", rate->remaining));
+}
+
 /* The path, unless it could hold personal data: clients write what they like there. */
 static struct str instance(const struct call *call)
 {

@@ -75,6 +75,9 @@ void call_json(struct call *call, int status, struct str body);
 /* Answers with a problem. `detail` NULL: nothing beyond the table. */
 void call_problem(struct call *call, enum problem problem, const struct problem_detail *detail);
 
+/* The RateLimit headers; nothing where there is no limit. */
+void call_add_rate_headers(struct call *call, const struct rate_limit_answer *rate);
+
 /* What the key may see of other people's messages. */
 struct store_viewer call_viewer(const struct call *call);
 

@@ -27,13 +27,6 @@ static bool is_json(struct str content_type)
         return true;
 }
 
-static struct digest digest_parts(struct call *call, struct str a, struct str b)
-{
-        /* The length of the first part keeps ("ab","c") and ("a","bc") apart. */
-        struct str joined = arena_format(call->arena, "%zu:%.*s%.*s", a.len, STR_ARGS(a), STR_ARGS(b));
-        return digest_sha256(joined);
-}
-
 /* NULL when no key was sent; *ret_is_valid false when it is not one. */
 static const struct idempotency *idempotency(struct call *call, struct arena *arena, int64_t now_ms, bool *ret_is_valid)
 {
@@ -50,20 +43,26 @@ static const struct idempotency *idempotency(struct call *call, struct arena *ar
         memcpy(scoped, owner.ptr, owner.len);
         memcpy(scoped + owner.len, key.ptr, key.len);
         used->key = digest_sha256((struct str){scoped, owner.len + key.len});
-        used->fingerprint = digest_parts(call, call->request->path, call->request->body);
+        used->fingerprint = digest_sha256_parts((const struct str[]){call->request->path, call->request->body}, 2);
         used->expires_at_ms = now_ms + (int64_t)call->api->config.settings->idempotency_ttl_s * 1000;
         return used;
 }
 
-static void add_rate_headers(struct call *call, const struct rate_limit_answer *rate)
+void classify_stored(const struct triage_request *request, const struct outcome *outcome, bool is_heard)
 {
-        if (rate->limit == 0)
+        const struct verdict *verdict = &outcome->verdict;
+        METRIC_ADD(MESSAGES, verdict->category, 1);
+        METRIC_ADD(MESSAGES_BY_CHANNEL, request->message.channel, 1);
+        METRIC_ADD(DECISIONS, verdict->source, 1);
+        METRIC_OBSERVE(CONFIDENCE, 0, verdict->confidence);
+        if (verdict->severity)
+                METRIC_ADD(SAFETY, verdict->severity, 1);
+        if (is_heard)
                 return;
-        call_add_header(call, "RateLimit-Policy", arena_format(call->arena, "\"default\";q=%u;w=60", rate->limit));
-        call_add_header(call, "RateLimit",
-                        arena_format(call->arena, "\"default\";r=%u;t=%u", rate->remaining, rate->reset_s));
-        call_add_header(call, "X-RateLimit-Limit", arena_format(call->arena, "%u", rate->limit));
-        call_add_header(call, "X-RateLimit-Remaining", arena_format(call->arena, "%u", rate->remaining));
+        LOG(STORED_UNHEARD, log_ident("request_id", &request->request_id),
+            log_word("category", category_name(verdict->category)), log_word("intent", intent_name(verdict->intent)),
+            log_word("severity", verdict->severity ? severity_name(verdict->severity) : NULL),
+            log_word("source", source_name(verdict->source)), log_word("channel", channel_name(request->message.channel)));
 }
 
 static void count_reply(const struct triage_reply *reply)
@@ -74,14 +73,6 @@ static void count_reply(const struct triage_reply *reply)
                 METRIC_ADD(SHED, reply->severity ? METRIC_SHED_SAFETY_RESERVE : METRIC_SHED_IN_FLIGHT, 1);
         if (reply->err == ERR_DRAINING)
                 METRIC_ADD(SHED, METRIC_SHED_DRAINING, 1);
-        if (!reply->outcome)
-                return;
-        const struct verdict *verdict = &reply->outcome->verdict;
-        METRIC_ADD(MESSAGES, verdict->category, 1);
-        METRIC_ADD(DECISIONS, verdict->source, 1);
-        METRIC_OBSERVE(CONFIDENCE, 0, verdict->confidence);
-        if (verdict->severity)
-                METRIC_ADD(SAFETY, verdict->severity, 1);
 }
 
 static void tell_refusal(struct call *call, const struct triage_reply *reply)
@@ -109,7 +100,7 @@ static void replied(void *arg, const struct triage_reply *reply)
         exchange_on_cancel(call->exchange, NULL, NULL);
         METRIC_ADD(IN_FLIGHT, 0, -1);
         count_reply(reply);
-        add_rate_headers(call, &reply->rate);
+        call_add_rate_headers(call, &reply->rate);
         if (reply->err) {
                 tell_refusal(call, reply);
                 return;
@@ -126,7 +117,6 @@ static void cancelled(void *arg)
         if (call->triage)
                 triage_cancel(call->triage);
         METRIC_ADD(IN_FLIGHT, 0, -1);
-        call->reason = "client_gone";
         exchange_respond(call->exchange, &(struct http_response){.status = 499});
 }
 
@@ -153,13 +143,12 @@ static void start(struct call *call, struct triage *triage, const struct classif
                 .key_id = call->key_id,
                 .client = call->client,
                 .rate = call->rate,
-                .idempotency = body->is_too_long ? NULL : used,
+                .idempotency = used,
                 .started_us = call->request->started_us,
                 .deadline_ms = is_voice ? settings->voice_deadline_ms : settings->deadline_ms,
                 .is_too_long = body->is_too_long,
         };
         call->triage = triage;
-        METRIC_ADD(MESSAGES_BY_CHANNEL, request.message.channel, 1);
         METRIC_ADD(IN_FLIGHT, 0, 1);
         exchange_on_cancel(call->exchange, cancelled, call);
         triage_start(triage, &request, replied, call);

@@ -4,6 +4,8 @@
 #include "base/utf8.h"
 #include "text/redact.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct reader {
@@ -57,6 +59,18 @@ static void read_channel(struct reader *r, struct json value)
                 complain(r, STR("/channel"), "must be one of chat, voice, mail, api");
 }
 
+/* The shortest decimal that reads back as the same number: 19.9, not 19.899999999999999. */
+static struct str double_text(struct reader *r, double number)
+{
+        char text[32];
+        for (int digits = 15; digits <= 17; digits++) {
+                snprintf(text, sizeof text, "%.*g", digits, number);
+                if (strtod(text, NULL) == number)
+                        break;
+        }
+        return arena_copy(r->arena, str_from(text));
+}
+
 static bool number_text(struct reader *r, struct json value, struct str *ret_text)
 {
         int64_t whole;
@@ -65,7 +79,7 @@ static bool number_text(struct reader *r, struct json value, struct str *ret_tex
         if (json_to_i64(value, &whole))
                 *ret_text = arena_format(r->arena, "%lld", (long long)whole);
         else if (json_to_double(value, &number))
-                *ret_text = arena_format(r->arena, "%.17g", number);
+                *ret_text = double_text(r, number);
         else if (json_to_bool(value, &flag))
                 *ret_text = flag ? STR("true") : STR("false");
         else

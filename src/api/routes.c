@@ -91,6 +91,21 @@ static bool refuse_access(struct call *call, enum err err)
         return false;
 }
 
+/* Messages are limited by the flow, behind the safety net; look-ups here; the rest is exempt. */
+static bool is_over_rate(struct call *call)
+{
+        if (call->route->access != ACCESS_PRIVATE)
+                return false;
+        int64_t now_us = clock_monotonic_us(loop_clock(call->api->loop));
+        struct rate_limit_answer rate = rate_limit_take(call->api->config.env.rate_limit, call->client, call->rate, now_us);
+        call_add_rate_headers(call, &rate);
+        if (rate.is_allowed)
+                return false;
+        METRIC_ADD(RATE_LIMITED, 0, 1);
+        call_problem(call, PROBLEM_RATE_LIMIT_EXCEEDED, &(struct problem_detail){.retry_after_s = rate.retry_after_s});
+        return true;
+}
+
 static bool on_head(void *arg, struct exchange *exchange)
 {
         struct call *call = call_new(arg, exchange);
@@ -104,7 +119,9 @@ static bool on_head(void *arg, struct exchange *exchange)
         if (!has_method(call->route, call->request->method))
                 return refuse_method(call);
         enum err err = access_check(call);
-        return err ? refuse_access(call, err) : true;
+        if (err)
+                return refuse_access(call, err);
+        return !is_over_rate(call);
 }
 
 static void on_request(void *arg, struct exchange *exchange)
@@ -114,18 +131,31 @@ static void on_request(void *arg, struct exchange *exchange)
         call->route->handle(call);
 }
 
+static void count_refusal(enum http_refusal refusal)
+{
+        if (refusal == REFUSAL_OUT_OF_MEMORY)
+                METRIC_ADD(SHED, METRIC_SHED_MEMORY, 1);
+        if (refusal == REFUSAL_TOO_MANY_CONNECTIONS)
+                METRIC_ADD(CONNECTIONS_REFUSED, 0, 1);
+}
+
+static void on_body_refused(void *arg, struct exchange *exchange, enum http_refusal refusal)
+{
+        (void)arg;
+        count_refusal(refusal);
+        call_problem(exchange_data(exchange), problem_of_refusal(refusal), NULL);
+}
+
 static void on_refusal(void *arg, enum http_refusal refusal, struct arena *arena, struct http_response *ret_response)
 {
         static const struct http_header retry_after = {STR_INIT("Retry-After"), STR_INIT("1")};
         struct api *api = arg;
         enum problem problem = problem_of_refusal(refusal);
-        if (refusal == REFUSAL_OUT_OF_MEMORY)
-                METRIC_ADD(SHED, METRIC_SHED_MEMORY, 1);
-        if (refusal == REFUSAL_TOO_MANY_CONNECTIONS)
-                METRIC_ADD(CONNECTIONS_REFUSED, 0, 1);
+        count_refusal(refusal);
         struct ident id = ident_random("req_");
         buf_reset(&api->buf);
-        problem_write(problem, &(struct problem_detail){0}, (struct str){0}, &id, &api->buf);
+        const struct problem_detail detail = {.retry_after_s = problem_status(problem) == 503};
+        problem_write(problem, &detail, (struct str){0}, &id, &api->buf);
         ret_response->status = problem_status(problem);
         ret_response->content_type = "application/problem+json";
         ret_response->body = arena_copy(arena, buf_str(&api->buf));
@@ -173,6 +203,7 @@ struct server_handlers api_handlers(struct api *api)
                 .arg = api,
                 .on_head = on_head,
                 .on_request = on_request,
+                .on_body_refused = on_body_refused,
                 .on_refusal = on_refusal,
                 .on_connection = on_connection,
                 .on_accept_failed = on_accept_failed,

@@ -10,14 +10,21 @@ enum { TRACE_AT = 3, TRACE_DIGITS = 32, SPAN_AT = 36, SPAN_DIGITS = 16, FLAGS_AT
 
 static bool is_hex(struct str text)
 {
-        bool is_zero = true;
         for (size_t i = 0; i < text.len; i++) {
                 char c = text.ptr[i];
                 if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
                         return false;
-                is_zero = is_zero && c == '0';
         }
-        return !is_zero;
+        return true;
+}
+
+/* An id of zeros is not one. */
+static bool is_id(struct str text)
+{
+        size_t zeros = 0;
+        while (zeros < text.len && text.ptr[zeros] == '0')
+                zeros++;
+        return zeros < text.len && is_hex(text);
 }
 
 static bool is_valid(struct str sent)
@@ -28,19 +35,16 @@ static bool is_valid(struct str sent)
         if (memcmp(sent.ptr, "ff", 2) == 0 || (is_first_version ? sent.len != PARENT_BYTES
                                                                 : sent.len > PARENT_BYTES && sent.ptr[PARENT_BYTES] != '-'))
                 return false;
-        const char flag_chars[] = "0123456789abcdef";
-        for (size_t i = FLAGS_AT; i < PARENT_BYTES; i++)
-                if (!memchr(flag_chars, sent.ptr[i], 16))
-                        return false;
-        return is_hex((struct str){sent.ptr + TRACE_AT, TRACE_DIGITS}) &&
-               is_hex((struct str){sent.ptr + SPAN_AT, SPAN_DIGITS});
+        return is_hex((struct str){sent.ptr, 2}) && is_hex((struct str){sent.ptr + FLAGS_AT, 2}) &&
+               is_id((struct str){sent.ptr + TRACE_AT, TRACE_DIGITS}) &&
+               is_id((struct str){sent.ptr + SPAN_AT, SPAN_DIGITS});
 }
 
 struct str trace_parent(struct str sent, struct arena *arena)
 {
         uint64_t words[3];
         random_bytes(words, sizeof words);
-        words[0] |= 1; /* an id of zeros is not one */
+        words[0] |= 1; /* never zeros */
         words[2] |= 1;
         if (is_valid(sent))
                 return arena_format(arena, "00-%.*s-%016lx-%.2s", TRACE_DIGITS, sent.ptr + TRACE_AT, words[2],

@@ -50,13 +50,14 @@ static void raise_descriptor_limit(void)
         setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static enum err check_exposure(const struct parts *parts, struct err_note *note)
+static enum err check_exposure(struct parts *parts, struct err_note *note)
 {
         bool is_loopback;
         const struct settings *settings = parts->settings;
         enum err err = server_is_loopback(str_from(settings->listen), &is_loopback, note);
         if (err || is_loopback)
                 return err;
+        parts->needs_key = !settings->insecure_listen;
         struct keyring *keyring = keyring_pin(parts->keyrings);
         bool has_keys = keyring_count(keyring) > 0;
         keyring_unpin(keyring);
@@ -106,6 +107,7 @@ static enum err open_workers(struct parts *parts, struct str *ret_address, char 
                 .admission = &parts->admission,
                 .rate_limit = parts->rate_limit,
                 .claims = parts->claims,
+                .needs_key = parts->needs_key,
                 .digest_key = {(const char *)parts->digest_key.bytes, sizeof parts->digest_key.bytes},
                 .started_wall_ms = parts->started_wall_ms,
                 .max_buffered_bytes = parts->settings->http_max_buffered_bytes / count,
@@ -170,9 +172,10 @@ static int serve(struct parts *parts, const sigset_t *signals)
 {
         for (;;) {
                 int number = sigwaitinfo(signals, NULL);
+                bool is_end = number == SIGTERM || number == SIGINT || atomic_load(&parts->is_store_fatal);
                 if (number == SIGHUP)
                         reload(parts);
-                else if (number > 0)
+                else if (number > 0 && is_end)
                         return number;
         }
 }

@@ -31,6 +31,7 @@ struct parts {
         struct claims *claims;
         struct admission admission;
         struct readiness readiness;
+        bool needs_key; /* the listener can be reached from elsewhere */
         atomic_bool is_store_fatal;
         pthread_t main_thread; /* woken by SIGUSR1 when the store is lost */
         struct worker *workers[APP_MAX_WORKERS];

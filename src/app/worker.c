@@ -55,6 +55,7 @@ static struct api_config api_config(struct worker *worker, const struct worker_c
                         .scratch = worker->scratch,
                         .buf = &worker->buf,
                         .busy = &worker->busy,
+                        .stored = classify_stored,
                         .admission = config->admission,
                         .rate_limit = config->rate_limit,
                         .claims = config->claims,
@@ -64,6 +65,7 @@ static struct api_config api_config(struct worker *worker, const struct worker_c
                 },
                 .readiness = config->readiness,
                 .keyrings = config->keyrings,
+                .needs_key = config->needs_key,
                 .version = APP_VERSION,
                 .started_wall_ms = config->started_wall_ms,
         };

@@ -18,6 +18,7 @@ struct worker_config {
         struct rate_limit *rate_limit;
         struct claims *claims;
         struct str digest_key;
+        bool needs_key;
         int64_t started_wall_ms;
         size_t index;              /* of this worker; names its thread, worker-0 */
         size_t max_connections;    /* of this worker */

@@ -104,6 +104,22 @@ struct digest digest_sha256(struct str s)
         return digest;
 }
 
+struct digest digest_sha256_parts(const struct str *parts, size_t count)
+{
+        struct digest digest;
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        bool is_done = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+        for (size_t i = 0; i < count && is_done; i++) {
+                uint64_t len = parts[i].len;
+                is_done = EVP_DigestUpdate(context, &len, sizeof len) == 1 &&
+                          EVP_DigestUpdate(context, parts[i].ptr, parts[i].len) == 1;
+        }
+        is_done = is_done && EVP_DigestFinal_ex(context, digest.bytes, NULL) == 1;
+        assert(is_done);
+        EVP_MD_CTX_free(context);
+        return digest;
+}
+
 struct digest digest_hmac_sha256(struct str hmac_key, struct str s)
 {
         struct digest digest;

@@ -19,6 +19,9 @@ struct digest {
 
 struct digest digest_sha256(struct str s);
 
+/* Of several parts with their lengths, so that ("ab","c") and ("a","bc") differ. */
+struct digest digest_sha256_parts(const struct str *parts, size_t count);
+
 /* HMAC-SHA-256 under a key of any length. */
 struct digest digest_hmac_sha256(struct str key, struct str s);
 

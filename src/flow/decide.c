@@ -14,6 +14,11 @@ static enum severity higher(enum severity a, enum severity b)
         return a > b ? a : b;
 }
 
+enum severity decide_severity(const struct policy_facts *policy, const struct safety_finding *finding)
+{
+        return higher(finding->severity, floor_of(policy, finding->intent));
+}
+
 static struct str path_or(struct str path, struct str fallback)
 {
         return path.ptr ? path : fallback;
@@ -54,8 +59,7 @@ static void raise_by_net(const struct policy_facts *policy, const struct safety_
                          const struct model_verdict *classified, struct arena *arena, struct verdict *verdict)
 {
         double probability = classified->probabilities[CATEGORY_SAFETY_COMPLIANCE];
-        enum severity severity = higher(finding->severity, floor_of(policy, finding->intent));
-        severity = higher(severity, verdict->severity);
+        enum severity severity = higher(decide_severity(policy, finding), verdict->severity);
         if (verdict->intent != finding->intent && verdict->intent != INTENT_OTHER)
                 verdict->secondary_intent = verdict->intent;
         verdict->category = CATEGORY_SAFETY_COMPLIANCE;

@@ -16,4 +16,7 @@
 struct verdict decide(const struct snapshot *snapshot, const struct safety_finding *finding,
                       const struct model_verdict *classified, struct arena *arena);
 
+/* The severity of a hit: the rule's, or the floor of its intent when that is higher. */
+enum severity decide_severity(const struct policy_facts *policy, const struct safety_finding *finding);
+
 #endif

@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/workflow_steps.h"
 
+#include "flow/decide.h"
+
 static struct str reply_name(const struct policy_facts *policy, enum intent intent, enum severity severity)
 {
         struct str own = policy->intents[intent].reply;
         return own.ptr ? own : policy->severities[severity].action->reply;
 }
 
-struct safe_text workflow_safety_reply(const struct policy *policy, enum intent intent, enum severity severity,
-                                       enum channel channel, struct str locale, struct str *ret_locale)
+struct safe_text workflow_refusal_reply(const struct policy *policy, const struct safety_finding *finding,
+                                        const struct message *message, struct record_id id, struct arena *arena)
 {
-        struct str name = reply_name(policy_facts(policy), intent, severity);
-        return (struct safe_text){policy_reply(policy, name, channel, locale, ret_locale)};
+        const struct policy_facts *facts = policy_facts(policy);
+        struct str locale;
+        struct str name = reply_name(facts, finding->intent, decide_severity(facts, finding));
+        struct str text = policy_reply(policy, name, message->channel, message_metadata(message, STR("locale")).raw,
+                                       &locale);
+        const struct policy_variable variables[] = {
+                {"recorded", id.row ? STR("") : (struct str){0}},
+                {"compliance_id", id.row ? record_id_text(arena, "cmp_", id) : (struct str){0}},
+        };
+        return (struct safe_text){policy_fill(arena, text, variables, sizeof variables / sizeof *variables)};
 }
 
 bool safety_compliance_run(struct workflow *workflow, struct outcome *outcome)

@@ -154,12 +154,10 @@ static void tell(struct triage *t)
         if (!tell_client)
                 return;
         if (t->result.err != ERR_OK && is_hit(t)) {
-                struct str locale = message_metadata(&t->request.message, STR("locale")).raw;
-                struct str ignored;
-                t->result.severity = t->finding.severity;
-                t->result.safety_reply =
-                        workflow_safety_reply(t->snapshot->policy, t->finding.intent, t->finding.severity,
-                                              t->request.message.channel, locale, &ignored);
+                const struct policy *policy = t->snapshot->policy;
+                t->result.severity = decide_severity(policy_facts(policy), &t->finding);
+                t->result.safety_reply = workflow_refusal_reply(policy, &t->finding, &t->request.message, t->result.id,
+                                                                &t->arena);
         }
         tell_client(t->reply_arg, &t->result);
 }
@@ -219,9 +217,10 @@ static enum state admit(struct triage *t)
         if (!t->request.idempotency)
                 return REDACT;
         err = claim_take(t->env->claims, &t->request.idempotency->key);
-        if (err)
+        /* Danger does without a claim when there is no room for one: the store refuses a second record. */
+        if (err == ERR_IN_FLIGHT || (err && !is_hit(t)))
                 return refuse(t, err, 1);
-        t->has_claim = true;
+        t->has_claim = err == ERR_OK;
         return LOOK_UP;
 }
 
@@ -242,19 +241,31 @@ static enum state look_up(struct triage *t)
         return wait(t);
 }
 
-/* An answer that is stored is given again; one that is not lets the request go on. */
+/* What the store says of one record alone is a fault of ours, not of the client. */
+static enum err told(enum err err)
+{
+        bool is_ours = err == ERR_TOO_LARGE || err == ERR_INVALID || err == ERR_NOT_FOUND;
+        /* Somebody has stored an answer under the same key meanwhile: a retry gets it. */
+        return err == ERR_EXISTS ? ERR_IN_FLIGHT : is_ours ? ERR_INTERNAL : err;
+}
+
+/* An answer that is stored is given again; one that is not lets the request go on, and so does a
+ * look-up that failed when there is danger. */
 static enum state replay(struct triage *t)
 {
         enum err err = t->look_up.result;
-        if (err == ERR_NOT_FOUND)
+        bool is_unknown = err == ERR_NOT_FOUND || (err && err != ERR_MISMATCH && is_hit(t));
+        if (is_unknown)
                 return t->reply || is_hit(t) ? REDACT : refuse(t, ERR_CANCELLED, 0);
         if (err == ERR_OK) {
                 t->result.answer = t->look_up.answer;
                 t->result.status = t->look_up.status;
                 t->result.id = t->look_up.id;
                 t->result.is_replay = true;
+                err = t->request.is_too_long ? ERR_TOO_LARGE : ERR_OK;
+                return refuse(t, err, 0);
         }
-        return refuse(t, err, err_may_retry(err) ? 1 : 0);
+        return refuse(t, told(err), err_may_retry(err) ? 1 : 0);
 }
 
 static enum state redact(struct triage *t)
@@ -340,8 +351,17 @@ static void fill_record(struct triage *t)
         record->answer = render(t);
 }
 
+/* Nobody waits any more for what is not danger; storing it would only invite a second one. */
+static bool is_pointless(const struct triage *t)
+{
+        bool is_late = clock_monotonic_us(t->env->clock) / 1000 >= deadline_at_ms(t);
+        return !is_hit(t) && (is_late || !t->reply);
+}
+
 static enum state workflow(struct triage *t)
 {
+        if (is_pointless(t))
+                return refuse(t, ERR_DEADLINE, 1);
         t->record.id = t->env->store->ops->reserve(t->env->store);
         struct workflow input = {
                 .snapshot = t->snapshot,
@@ -375,7 +395,8 @@ static enum state commit(struct triage *t)
 static enum state stored(struct triage *t)
 {
         if (t->commit.result != ERR_OK)
-                return refuse(t, t->commit.result, 1);
+                return refuse(t, told(t->commit.result), 1);
+        t->env->stored(&t->request, &t->outcome, t->reply != NULL);
         t->result.answer = t->record.answer;
         t->result.status = t->record.status;
         t->result.id = t->record.id;

@@ -13,6 +13,8 @@
  * - The reply says ERR_OK only after the store has committed. When the deadline passes during a
  *   commit the reply says so; the commit goes on and the record may exist. The same idempotency
  *   key then finds it.
+ * - With its key looked up in vain a hit is stored all the same; the store itself refuses a second
+ *   record under one key.
  * - A client that goes away ends what is useless: a look-up's result is dropped. A commit is never
  *   abandoned, and a safety hit is recorded whether or not somebody still listens.
  * - Redaction that fails ends the request (nothing raw goes anywhere); a safety hit is recorded
@@ -32,6 +34,10 @@
 #include "port/clock.h"
 #include "port/store.h"
 
+/* A message was stored; `is_heard`: somebody waits for its answer. For counts and logs. */
+struct triage_request;
+typedef void triage_stored_fn(const struct triage_request *request, const struct outcome *outcome, bool is_heard);
+
 /* What the triages of one worker share. Everything is borrowed. */
 struct triage_env {
         const struct clock *clock;
@@ -40,6 +46,7 @@ struct triage_env {
         struct kb_scratch *scratch;
         struct buf *buf; /* for rendering; emptied by each user */
         size_t *busy;    /* counts the triages that have not ended: their loop must go on */
+        triage_stored_fn *stored;
         struct admission *admission;
         struct rate_limit *rate_limit;
         struct claims *claims;
@@ -55,7 +62,7 @@ struct triage_request {
         int64_t key_id;   /* of the API key; 0: none */
         uint64_t client;  /* who is limited; see guard/rate_limit.h */
         struct rate_limit_rule rate;
-        const struct idempotency *idempotency; /* NULL: no key was sent */
+        const struct idempotency *idempotency; /* in the triage's arena; NULL: no key was sent */
         int64_t started_us;                    /* monotonic, when its first byte arrived */
         int64_t deadline_ms;                   /* total, from started_us */
         bool is_too_long; /* the text was cut at the limit: only a safety hit is recorded */

@@ -44,6 +44,7 @@ bool workflow_apply(const struct workflow *workflow, const struct policy_action 
                 {"amount", workflow->entities.amount.safe},
                 {"product", workflow->entities.product.safe},
                 {"ticket_id", has_ticket ? record_id_text(workflow->arena, "tkt_", workflow->id) : (struct str){0}},
+                {"recorded", STR("")},
                 {"compliance_id", has_record ? record_id_text(workflow->arena, "cmp_", workflow->id) : (struct str){0}},
                 {"article_title", article ? article->title : (struct str){0}},
                 {"article_body", article ? article->body : (struct str){0}},

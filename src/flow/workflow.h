@@ -29,9 +29,10 @@ struct workflow {
 /* Runs the workflow of the verdict's category. False only when the arena is full. */
 bool workflow_run(struct workflow *workflow, struct outcome *ret_outcome);
 
-/* The approved text for a safety matter, also used when the message itself must be refused. */
-struct safe_text workflow_safety_reply(const struct policy *policy, enum intent intent, enum severity severity,
-                                       enum channel channel, struct str locale, struct str *ret_locale);
+/* The approved text for a safety hit whose message must be refused. Without a record (row 0) it
+ * leaves out what would promise that somebody looks at it. */
+struct safe_text workflow_refusal_reply(const struct policy *policy, const struct safety_finding *finding,
+                                        const struct message *message, struct record_id id, struct arena *arena);
 
 /* "msg_…", "tkt_…", "cmp_…"; absent when the arena is full. */
 struct str record_id_text(struct arena *arena, const char *prefix, struct record_id id);

@@ -81,7 +81,11 @@ static struct rate_limit_answer take(struct entry *entry, struct rate_limit_rule
         int64_t tolerance = interval * (rule.burst - 1);
         int64_t arrival = entry->arrival_ns > now_ns ? entry->arrival_ns : now_ns;
         int64_t early = arrival - now_ns - tolerance;
-        struct rate_limit_answer answer = {.is_allowed = early <= 0, .limit = rule.burst};
+        struct rate_limit_answer answer = {
+                .is_allowed = early <= 0,
+                .limit = rule.burst,
+                .window_s = seconds_up(interval * rule.burst),
+        };
         if (answer.is_allowed)
                 entry->arrival_ns = arrival += interval;
         else

@@ -32,6 +32,7 @@ struct rate_limit_answer {
         bool is_allowed;
         uint32_t limit;         /* requests that a rested client may send at once */
         uint32_t remaining;     /* how many of them are left now; never over `limit` */
+        uint32_t window_s;      /* in which that many come back: the policy of the headers */
         uint32_t reset_s;       /* until all of them are there again */
         uint32_t retry_after_s; /* until the next is taken; 0 when this one was, else at least 1 */
 };

@@ -182,11 +182,11 @@ static void begin_body(struct connection *connection, struct str bytes)
 {
         static const char go_ahead[] = "HTTP/1.1 100 Continue\r\n\r\n";
         struct exchange *exchange = connection->exchange;
+        exchange->phase = EXCHANGE_BODY;
         if (exchange->head.content_length > connection->server->limits.max_body_bytes) {
                 connection_refuse(connection, REFUSAL_PAYLOAD_TOO_LARGE);
                 return;
         }
-        exchange->phase = EXCHANGE_BODY;
         connection_become(connection, CONNECTION_BODY);
         if (!exchange->head.expects_continue || bytes.len > 0)
                 return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sending half of a connection: answers, refusals, and the last word. */
+#include <assert.h>
 #include <sys/socket.h>
 
 #include "base/alloc.h"
@@ -118,9 +119,25 @@ void connection_answer(struct connection *connection, const struct exchange *exc
         send_response(connection, response, head->is_http_1_0, exchange->request.method == HTTP_METHOD_HEAD);
 }
 
+/* The application knows whose body it is: its answer carries what all its answers do. */
+static void refuse_body(struct connection *connection, enum http_refusal refusal)
+{
+        struct exchange *exchange = connection->exchange;
+        const struct server_handlers *handlers = &connection->server->handlers;
+        exchange->phase = EXCHANGE_OWED;
+        exchange->head.is_keep_alive = false;
+        handlers->on_body_refused(handlers->arg, exchange, refusal);
+        assert(connection->exchange != exchange);
+}
+
 void connection_refuse(struct connection *connection, enum http_refusal refusal)
 {
         struct server *server = connection->server;
+        bool is_body = connection->exchange && connection->exchange->phase == EXCHANGE_BODY;
+        if (is_body && server->handlers.on_body_refused) {
+                refuse_body(connection, refusal);
+                return;
+        }
         bool is_head = connection->exchange && connection->scan.method == HTTP_METHOD_HEAD;
         struct exchange *exchange = connection->exchange;
         connection->exchange = NULL;

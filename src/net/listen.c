@@ -74,7 +74,7 @@ static bool is_loopback(const struct address *address)
 
 enum err server_is_loopback(struct str address, bool *ret_is_loopback, struct err_note *note)
 {
-        struct address parsed;
+        struct address parsed = {0};
         enum err err = parse_address(address, &parsed, note);
         if (err == ERR_OK)
                 *ret_is_loopback = is_loopback(&parsed);
@@ -104,7 +104,7 @@ static enum err open_listener(const struct address *address, int *ret_fd)
 
 enum err server_listen_tcp(struct str address, int *ret_fd, struct err_note *note)
 {
-        struct address parsed;
+        struct address parsed = {0};
         enum err err = parse_address(address, &parsed, note);
         if (err != ERR_OK)
                 return err;

@@ -17,8 +17,9 @@
  *
  * If the client goes away before the answer, the cancel callback runs once. Behind `on_request`
  * exchange_respond() is still owed and then only frees; the cancel callback itself may call it.
- * Between `on_head` and `on_request` nothing is owed: when the client goes away, or the body is
- * too large, malformed or too slow, the cancel callback runs and the exchange is gone.
+ * Between `on_head` and `on_request` nothing is owed: when the client goes away the
+ * cancel callback runs and the exchange is gone; a body that is too large, malformed or too slow
+ * goes to `on_body_refused`.
  */
 #ifndef NET_SERVER_H
 #define NET_SERVER_H
@@ -101,6 +102,9 @@ struct server_handlers {
         /* Returns true to go on with the body; false when it has called exchange_respond(). */
         bool (*on_head)(void *arg, struct exchange *exchange);
         void (*on_request)(void *arg, struct exchange *exchange);
+        /* The body of an announced exchange is refused: must answer it at once; the connection is
+         * closed behind the answer. NULL: the cancel callback and on_refusal instead. */
+        void (*on_body_refused)(void *arg, struct exchange *exchange, enum http_refusal refusal);
         /* Fills status, headers and body of a refusal of the server's own; `arena` holds them. The
          * connection is closed behind it. */
         void (*on_refusal)(void *arg, enum http_refusal refusal, struct arena *arena,

@@ -4,7 +4,7 @@
 /* Every variable that a template may use; whoever fills one hands in those that it knows. */
 static const struct str known_variables[] = {
         STR_INIT("order_id"),     STR_INIT("amount"),        STR_INIT("product"),
-        STR_INIT("ticket_id"),    STR_INIT("compliance_id"), STR_INIT("article_title"),
+        STR_INIT("ticket_id"),    STR_INIT("compliance_id"), STR_INIT("recorded"), STR_INIT("article_title"),
         STR_INIT("article_body"), STR_INIT("article_url"),
 };
 

@@ -10,7 +10,7 @@
 
 /* An automaton that looks for one item never reads further than this, so that items which fail
  * late cannot be made to cost the rest of the text again and again. */
-enum { ITEM_BYTES = 80, DOMAIN_BYTES = 256, SPANS_ON_STACK = 64, PASSES_MAX = 4 };
+enum { ITEM_BYTES = 80, DOMAIN_BYTES = 256, SPANS_ON_STACK = 64, PASSES_MAX = 4, REFERENCE_MAX_BYTES = 32 };
 
 static const char *const names[PII_TYPE_COUNT] = {
 #define PII(symbol, name) [PII_##symbol] = name,
@@ -361,4 +361,31 @@ enum err redact_text(struct raw_text text, struct arena *arena, struct safe_text
                 }
         }
         return ERR_INVALID;
+}
+
+static bool has_reference_form(struct str text)
+{
+        bool has_digit = false;
+        if (text.len == 0 || text.len > REFERENCE_MAX_BYTES)
+                return false;
+        for (size_t i = 0; i < text.len; i++) {
+                char c = text.ptr[i];
+                bool is_digit = c >= '0' && c <= '9';
+                bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+                if (!is_digit && !is_letter && !(c && strchr("._-#/", c)))
+                        return false;
+                has_digit = has_digit || is_digit;
+        }
+        return has_digit;
+}
+
+struct safe_text redact_reference(struct raw_text value)
+{
+        struct pii_span span;
+        size_t count = 0;
+        if (!has_reference_form(value.raw) || redact_find(value.raw, &span, 1, &count) != ERR_OK)
+                return (struct safe_text){0};
+        uint64_t number;
+        bool is_kept = count == 0 || (span.type == PII_PHONE && str_to_u64(value.raw, &number));
+        return is_kept ? (struct safe_text){value.raw} : (struct safe_text){0};
 }

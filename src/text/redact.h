@@ -46,6 +46,11 @@ enum err redact_find(struct str text, struct pii_span *ret_spans, size_t max_spa
  * its redactions never settle) nothing is returned, and the caller has no safe text. */
 enum err redact_text(struct raw_text text, struct arena *arena, struct safe_text *ret_text) MUST_USE;
 
+/* An order or product number that the client has declared as such: kept as it is, though ten plain
+ * digits look like a phone number. Only what has the form of one (1 to 32 letters, digits and . _ - # /,
+ * with a digit) and of no other personal data; the absent string otherwise. */
+struct safe_text redact_reference(struct raw_text value);
+
 /* Whether the redactor finds nothing in it: for identifiers that clients choose. */
 bool redact_is_clean(struct str text);
 

@@ -164,7 +164,7 @@ class Server:
         env = {key: value for key, value in os.environ.items() if not key.startswith("TRIAGED_")}
         env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:exitcode=98")
         env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1:exitcode=98")
-        env.setdefault("TSAN_OPTIONS", "halt_on_error=0:exitcode=97")
+        env.setdefault("TSAN_OPTIONS", f"exitcode=97:suppressions={ROOT / 'test' / 'e2e' / 'tsan.supp'}")
         return {**env, **self.env}
 
     def command(self):

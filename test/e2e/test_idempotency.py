@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from server import check_problem, in_threads, tally
+from server import check_problem, classify_bytes, in_threads, tally
 
 TEXT = "Please refund my order ORD-4711."
 
@@ -94,3 +94,36 @@ def test_expired_key_is_free_again(make_server):
     second = server.classify(TEXT, key("old"))
     assert second.status == 200 and second.header("Idempotency-Replayed") is None
     assert second.json["message_id"] != first["message_id"]
+
+
+def test_a_retry_may_follow_the_answer_at_once(make_server):
+    """On any worker: the claim is given back before the answer goes out."""
+    server = make_server(config={"workers": 2, "rate_limit": {"per_minute": 0}}).start()
+    for number in range(200):
+        headers = key(f"at-once-{number}")
+        with server.wire() as first, server.wire() as second:
+            request = classify_bytes(TEXT, headers.items())
+            first.send(request)
+            body = first.receive().body
+            second.send(request)
+            again = second.receive()
+        assert again.status == 200 and again.body == body
+
+
+def test_two_large_bodies_are_two_requests(make_server):
+    """The fingerprint is of the whole body, however large bodies may be."""
+    server = make_server(config={"http": {"max_body_bytes": 8 << 20}}).start()
+    padding = " " * (5 << 20)
+    headers = key("large")
+    first = server.post(json.dumps({"message": TEXT}).encode() + padding.encode(), headers)
+    assert first.status == 200
+    check_problem(server.post(json.dumps({"message": "I have chest pain"}).encode() + padding.encode(), headers), 422,
+                  "idempotency_mismatch")
+
+
+def test_danger_in_a_text_over_the_limit_is_recorded_once_for_a_key(make_server):
+    server = make_server().start()
+    text = "I have chest pain " + "and more " * 1000
+    answers = [check_problem(server.classify(text, key("long")), 400, "validation_error") for _ in range(3)]
+    assert len({answer["safety"]["message_id"] for answer in answers}) == 1 == server.count("compliance")
+    assert len({answer["safety"]["reply"] for answer in answers}) == 1

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from server import check_problem, classify_bytes, wait_until
+from server import check_problem, classify_bytes, in_threads, tally, wait_until
 
 QUESTION = "What are your opening hours?"
 EMERGENCY = "My father has chest pain and cannot breathe."
@@ -123,6 +123,21 @@ def test_text_over_the_limit_is_refused_but_a_hit_is_recorded(make_server, text,
         assert stored.status == 200 and stored.json["compliance"]["severity"] == "urgent"
     else:
         assert "safety" not in body
+
+
+def test_many_keyed_hits_at_once_are_all_recorded(make_server):
+    server = make_server(config={"rate_limit": {"per_minute": 0, "safety_per_minute": 0}, "workers": 1}).start()
+    answers = in_threads([lambda n=n: server.classify(EMERGENCY, {"Idempotency-Key": f"hit-{n}"}) for n in range(400)])
+    assert tally(answers) == {200: 400}
+    assert server.count("compliance") == 400
+
+
+def test_order_id_is_taken_as_a_reference_only(make_server):
+    server = make_server().start()
+    for order_id, taken in (("4155552671", "4155552671"), ("ORD-77", "ORD-77"), ("jane@example.org", None),
+                            ("my name is John Smith", None), ("4111111111111111", None)):
+        step = server.decide("where is my order", metadata={"order_id": order_id})["next_step"]
+        assert step["parameters"].get("order_id") == taken
 
 
 def test_hit_comes_in_over_capacity(make_server):

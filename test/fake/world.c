@@ -131,6 +131,14 @@ static struct kb_index *starter_index(void)
         return index;
 }
 
+static void count_stored(const struct triage_request *request, const struct outcome *outcome, bool is_heard)
+{
+        (void)request;
+        assert_non_null(outcome->next_step.action.ptr);
+        current->stored++;
+        current->unheard += !is_heard;
+}
+
 void world_init(struct world *world, uint32_t max_in_flight, uint32_t safety_reserve)
 {
         static const struct clock_ops clock_ops = {.monotonic_us = monotonic_us, .wall_ms = wall_ms};
@@ -158,6 +166,7 @@ void world_init(struct world *world, uint32_t max_in_flight, uint32_t safety_res
                 .scratch = world->scratch,
                 .buf = &world->buf,
                 .busy = &world->busy,
+                .stored = count_stored,
                 .admission = &world->admission,
                 .rate_limit = world->rate_limit,
                 .claims = world->claims,

@@ -45,6 +45,8 @@ struct world {
         struct rate_limit *rate_limit;
         struct claims *claims;
         size_t busy;
+        size_t stored;  /* how often the flow said so */
+        size_t unheard; /* of these with nobody waiting */
         struct triage_env env;
 };
 

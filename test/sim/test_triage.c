@@ -32,6 +32,7 @@ struct client {
         bool is_replay;
         enum severity severity;
         bool has_safety_reply;
+        char safety_reply[2048];
         bool was_stored; /* at the moment of the reply */
         uint32_t retry_after_s;
         enum category category;
@@ -47,6 +48,7 @@ static void replied(void *arg, const struct triage_reply *reply)
         client->is_replay = reply->is_replay;
         client->severity = reply->severity;
         client->has_safety_reply = reply->safety_reply.safe.len > 0;
+        snprintf(client->safety_reply, sizeof client->safety_reply, "%.*s", STR_ARGS(reply->safety_reply.safe));
         client->retry_after_s = reply->retry_after_s;
         client->was_stored = reply->id.row && world_find(&world, reply->id);
         if (reply->outcome)
@@ -60,6 +62,7 @@ struct order {
         const char *fingerprint;
         uint32_t per_minute; /* 0: no limit */
         bool is_too_long;
+        int64_t age_ms; /* since its first byte arrived */
 };
 
 static void send(struct client *client, const struct order *order)
@@ -74,7 +77,7 @@ static void send(struct client *client, const struct order *order)
                 .request_id = ident_random("req_"),
                 .client = 7,
                 .rate = {order->per_minute, order->per_minute},
-                .started_us = clock_monotonic_us(&world.clock),
+                .started_us = clock_monotonic_us(&world.clock) - order->age_ms * 1000,
                 .deadline_ms = 10000,
                 .is_too_long = order->is_too_long,
         };
@@ -137,11 +140,13 @@ static void each_port_call_may_fail_and_nothing_unstored_is_acknowledged(void **
                                 send(&client, &(struct order){.text = texts[t], .key = key});
                                 world_run(&world);
                                 was_hit = world.calls >= n;
+                                /* Danger goes on when its look-up, the first call, has failed. */
+                                bool is_refused = was_hit && !(t == 1 && n == 1);
                                 assert_int_equal(client.replies, 1);
-                                assert_int_equal(client.err, was_hit ? errors[e] : ERR_OK);
-                                assert_int_equal(world.record_count - before, was_hit ? 0 : 1);
-                                assert_int_equal(client.has_safety_reply, was_hit && t == 1);
-                                assert_true(!was_hit || !err_may_retry(errors[e]) || client.retry_after_s > 0);
+                                assert_int_equal(client.err, is_refused ? errors[e] : ERR_OK);
+                                assert_int_equal(world.record_count - before, is_refused ? 0 : 1);
+                                assert_int_equal(client.has_safety_reply, is_refused && t == 1);
+                                assert_true(!is_refused || !err_may_retry(errors[e]) || client.retry_after_s > 0);
                         }
                 }
 }
@@ -288,6 +293,67 @@ static void with_a_dead_store_danger_still_hears_what_to_do(void **state)
         assert_true(client.has_safety_reply);
         assert_int_equal(client.retry_after_s, 1);
         assert_int_equal(world.record_count, 0);
+        /* It says what to do, and promises nothing that was not recorded. */
+        assert_non_null(strstr(client.safety_reply, "emergency number"));
+        assert_null(strstr(client.safety_reply, "alerted"));
+        assert_null(strpbrk(client.safety_reply, "[]{}"));
+}
+
+static void an_error_of_one_record_is_our_fault_and_not_the_clients(void **state)
+{
+        (void)state;
+        static const struct {
+                enum err stored;
+                enum err told;
+        } cases[] = {{ERR_TOO_LARGE, ERR_INTERNAL}, {ERR_INVALID, ERR_INTERNAL}, {ERR_EXISTS, ERR_IN_FLIGHT}};
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct client client;
+                world.calls = 0;
+                world.fail_at = 1;
+                world.fail_with = cases[i].stored;
+                send(&client, &(struct order){.text = QUESTION});
+                world_run(&world);
+                assert_int_equal(client.err, cases[i].told);
+        }
+}
+
+static void what_arrives_behind_its_deadline_is_stored_only_when_it_is_danger(void **state)
+{
+        (void)state;
+        struct client client;
+        send(&client, &(struct order){.text = QUESTION, .age_ms = 11000});
+        world_run(&world);
+        assert_int_equal(client.err, ERR_DEADLINE);
+        assert_int_equal(world.record_count, 0);
+        send(&client, &(struct order){.text = DANGER, .age_ms = 11000});
+        world_run(&world);
+        assert_int_equal(world.record_count, 1);
+}
+
+static void a_record_that_nobody_hears_of_is_counted(void **state)
+{
+        (void)state;
+        struct client client;
+        send(&client, &(struct order){.text = QUESTION});
+        triage_cancel(client.triage);
+        world_run(&world);
+        assert_int_equal(world.stored, 1);
+        assert_int_equal(world.unheard, 1);
+}
+
+static void a_retry_of_a_text_over_the_limit_finds_its_record(void **state)
+{
+        (void)state;
+        struct client first, second;
+        send(&first, &(struct order){.text = DANGER, .is_too_long = true, .key = "k"});
+        world_run(&world);
+        send(&second, &(struct order){.text = DANGER, .is_too_long = true, .key = "k"});
+        world_run(&world);
+        assert_int_equal(second.err, ERR_TOO_LARGE);
+        assert_int_equal(second.id.row, first.id.row);
+        assert_int_equal(world.record_count, 1);
+        assert_non_null(strstr(second.safety_reply, "alerted"));
+        assert_string_equal(second.safety_reply, first.safety_reply);
 }
 
 static void a_text_over_the_limit_is_recorded_only_when_it_is_danger(void **state)
@@ -341,6 +407,10 @@ int main(void)
                 TEST(danger_is_not_shed_with_the_rest),
                 TEST(danger_is_taken_while_draining),
                 TEST(with_a_dead_store_danger_still_hears_what_to_do),
+                TEST(an_error_of_one_record_is_our_fault_and_not_the_clients),
+                TEST(what_arrives_behind_its_deadline_is_stored_only_when_it_is_danger),
+                TEST(a_record_that_nobody_hears_of_is_counted),
+                TEST(a_retry_of_a_text_over_the_limit_finds_its_record),
                 TEST(a_text_over_the_limit_is_recorded_only_when_it_is_danger),
                 TEST(what_is_stored_is_redacted),
                 TEST(a_triage_that_was_never_started_leaves_nothing),

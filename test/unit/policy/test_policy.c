@@ -125,7 +125,7 @@ static const struct edit broken[] = {
          "taxonomy.yaml:8: did not find expected ',' or ']'"},
         {POLICY_TAXONOMY, NULL, "---\na: b\n", "taxonomy.yaml:%u: more than one document"},
         {POLICY_REPLIES, "default_locale: en", "default_locale: sv",
-         "replies.yaml:12: reply `provide_information`: has no text in the default locale `sv`"},
+         "replies.yaml:14: reply `provide_information`: has no text in the default locale `sv`"},
         {POLICY_REPLIES, "      voice:", "      phone:",
          "replies.yaml:%u: reply `provide_information`: key `phone` is not defined"},
         {POLICY_REPLIES, "{article_body}[", "{article_bdy}[",

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Safety net and model, joined: the net only raises. */
+#include "unit/test.h"
+
+#include "flow/decide.h"
+
+static struct policy *policy;
+static struct model *model;
+static struct snapshot snapshot;
+static struct arena arena;
+
+static int set_up(void **state)
+{
+        (void)state;
+        assert_ok(policy_load(NULL, &policy, NULL));
+        assert_ok(model_open(model_embedded(), &model, NULL));
+        snapshot = (struct snapshot){.policy = policy, .model = model};
+        arena_init(&arena, 1 << 20);
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        (void)state;
+        arena_deinit(&arena);
+        model_free(model);
+        policy_unref(policy);
+        return 0;
+}
+
+static const struct safety_finding nothing;
+
+static struct safety_finding hit(enum severity severity, enum intent intent)
+{
+        return (struct safety_finding){severity, intent, STR("some_rule"), 0.8};
+}
+
+/* The model is sure of the category. */
+static struct model_verdict said(enum category category, enum intent intent)
+{
+        struct model_verdict verdict = {category, intent, INTENT_NONE, {0.02, 0.02, 0.02}, 0.9};
+        verdict.probabilities[category] = 0.9;
+        return verdict;
+}
+
+static struct verdict decided(struct safety_finding finding, struct model_verdict classified)
+{
+        return decide(&snapshot, &finding, &classified, &arena);
+}
+
+static void without_a_hit_the_model_decides(void **state)
+{
+        (void)state;
+        static const struct {
+                enum category category;
+                enum intent intent;
+                enum severity severity;
+        } cases[] = {
+                {CATEGORY_INFORMATIONAL, INTENT_FAQ, SEVERITY_NONE},
+                {CATEGORY_INFORMATIONAL, INTENT_OTHER, SEVERITY_NONE},
+                {CATEGORY_SERVICE_ACTION, INTENT_REFUND, SEVERITY_NONE},
+                {CATEGORY_SERVICE_ACTION, INTENT_OTHER, SEVERITY_NONE},
+                {CATEGORY_SAFETY_COMPLIANCE, INTENT_SELF_HARM, SEVERITY_URGENT},
+                {CATEGORY_SAFETY_COMPLIANCE, INTENT_THREAT, SEVERITY_URGENT},
+                {CATEGORY_SAFETY_COMPLIANCE, INTENT_PRODUCT_SAFETY, SEVERITY_HIGH},
+                {CATEGORY_SAFETY_COMPLIANCE, INTENT_FRAUD, SEVERITY_HIGH},
+                {CATEGORY_SAFETY_COMPLIANCE, INTENT_HARASSMENT_ABUSE, SEVERITY_HIGH},
+                {CATEGORY_SAFETY_COMPLIANCE, INTENT_PRIVACY, SEVERITY_STANDARD},
+                {CATEGORY_SAFETY_COMPLIANCE, INTENT_LEGAL_REGULATORY, SEVERITY_STANDARD},
+                {CATEGORY_SAFETY_COMPLIANCE, INTENT_OTHER, SEVERITY_HIGH}, /* unknown */
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct verdict verdict = decided(nothing, said(cases[i].category, cases[i].intent));
+                assert_int_equal(verdict.category, cases[i].category);
+                assert_int_equal(verdict.intent, cases[i].intent);
+                assert_int_equal(verdict.severity, cases[i].severity);
+                assert_int_equal(verdict.source, SOURCE_LOCAL);
+                assert_true(verdict.confidence == 0.9);
+                assert_int_equal(verdict.secondary_intent, INTENT_NONE);
+                assert_false(verdict.is_cached);
+        }
+}
+
+static void a_hit_makes_every_message_a_safety_matter(void **state)
+{
+        (void)state;
+        static const enum intent intents[] = {INTENT_FAQ, INTENT_REFUND, INTENT_FRAUD, INTENT_OTHER};
+        static const enum category categories[] = {CATEGORY_INFORMATIONAL, CATEGORY_SERVICE_ACTION,
+                                                   CATEGORY_SAFETY_COMPLIANCE, CATEGORY_INFORMATIONAL};
+        for (enum severity severity = SEVERITY_STANDARD; severity < SEVERITY_COUNT; severity++)
+                for (size_t i = 0; i < sizeof intents / sizeof *intents; i++) {
+                        struct verdict verdict =
+                                decided(hit(severity, INTENT_PRIVACY), said(categories[i], intents[i]));
+                        assert_int_equal(verdict.category, CATEGORY_SAFETY_COMPLIANCE);
+                        assert_int_equal(verdict.intent, INTENT_PRIVACY);
+                        assert_int_equal(verdict.source, SOURCE_SAFETY_NET);
+                        assert_true(verdict.severity >= severity);
+                }
+}
+
+static void severity_is_the_highest_of_rule_floor_and_model(void **state)
+{
+        (void)state;
+        static const struct {
+                enum severity rule;
+                enum intent found; /* its floor counts too */
+                enum category category;
+                enum intent intent; /* the model's */
+                enum severity severity;
+        } cases[] = {
+                {SEVERITY_STANDARD, INTENT_PRIVACY, CATEGORY_INFORMATIONAL, INTENT_FAQ, SEVERITY_STANDARD},
+                {SEVERITY_HIGH, INTENT_PRIVACY, CATEGORY_INFORMATIONAL, INTENT_FAQ, SEVERITY_HIGH},
+                {SEVERITY_URGENT, INTENT_PRIVACY, CATEGORY_SERVICE_ACTION, INTENT_REFUND, SEVERITY_URGENT},
+                {SEVERITY_STANDARD, INTENT_PRODUCT_SAFETY, CATEGORY_INFORMATIONAL, INTENT_FAQ, SEVERITY_HIGH},
+                {SEVERITY_STANDARD, INTENT_SELF_HARM, CATEGORY_INFORMATIONAL, INTENT_FAQ, SEVERITY_URGENT},
+                {SEVERITY_STANDARD, INTENT_PRIVACY, CATEGORY_SAFETY_COMPLIANCE, INTENT_FRAUD, SEVERITY_HIGH},
+                {SEVERITY_STANDARD, INTENT_PRIVACY, CATEGORY_SAFETY_COMPLIANCE, INTENT_THREAT, SEVERITY_URGENT},
+                {SEVERITY_URGENT, INTENT_PRODUCT_SAFETY, CATEGORY_SAFETY_COMPLIANCE, INTENT_PRIVACY, SEVERITY_URGENT},
+                {SEVERITY_STANDARD, INTENT_PRIVACY, CATEGORY_SAFETY_COMPLIANCE, INTENT_OTHER, SEVERITY_HIGH},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct verdict verdict =
+                        decided(hit(cases[i].rule, cases[i].found), said(cases[i].category, cases[i].intent));
+                if (verdict.severity != cases[i].severity)
+                        fail_msg("case %zu: %s", i, severity_name(verdict.severity));
+        }
+}
+
+static void the_models_intent_becomes_the_secondary_one(void **state)
+{
+        (void)state;
+        static const struct {
+                enum intent found, intent, secondary; /* the net's, the model's two */
+                enum intent expected;
+        } cases[] = {
+                {INTENT_FRAUD, INTENT_REFUND, INTENT_NONE, INTENT_REFUND},
+                {INTENT_FRAUD, INTENT_REFUND, INTENT_BILLING, INTENT_REFUND},
+                {INTENT_FRAUD, INTENT_REFUND, INTENT_FRAUD, INTENT_REFUND},
+                {INTENT_FRAUD, INTENT_FRAUD, INTENT_BILLING, INTENT_BILLING},
+                {INTENT_FRAUD, INTENT_FRAUD, INTENT_NONE, INTENT_NONE},
+                {INTENT_FRAUD, INTENT_OTHER, INTENT_NONE, INTENT_NONE},
+                {INTENT_FRAUD, INTENT_OTHER, INTENT_FRAUD, INTENT_NONE},
+                {INTENT_FRAUD, INTENT_OTHER, INTENT_BILLING, INTENT_BILLING},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct model_verdict classified = said(CATEGORY_SERVICE_ACTION, cases[i].intent);
+                classified.secondary_intent = cases[i].secondary;
+                struct verdict verdict = decided(hit(SEVERITY_HIGH, cases[i].found), classified);
+                assert_int_equal(verdict.intent, cases[i].found);
+                if (verdict.secondary_intent != cases[i].expected)
+                        fail_msg("case %zu: %d", i, verdict.secondary_intent);
+        }
+}
+
+static void a_secondary_intent_of_the_model_is_kept_and_never_the_first_again(void **state)
+{
+        (void)state;
+        struct model_verdict classified = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
+        classified.secondary_intent = INTENT_CANCELLATION;
+        assert_int_equal(decided(nothing, classified).secondary_intent, INTENT_CANCELLATION);
+        classified.secondary_intent = INTENT_REFUND;
+        assert_int_equal(decided(nothing, classified).secondary_intent, INTENT_NONE);
+}
+
+static void confidence_is_the_larger_of_probability_and_precision(void **state)
+{
+        (void)state;
+        static const struct {
+                double probability, precision, expected;
+        } cases[] = {{0.05, 0.8, 0.8}, {0.97, 0.8, 0.97}, {0.8, 0.8, 0.8}, {0, 1, 1}};
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct safety_finding finding = hit(SEVERITY_HIGH, INTENT_FRAUD);
+                finding.precision = cases[i].precision;
+                struct model_verdict classified = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
+                classified.probabilities[CATEGORY_SAFETY_COMPLIANCE] = cases[i].probability;
+                assert_true(decided(finding, classified).confidence == cases[i].expected);
+        }
+}
+
+static void the_verdict_names_who_decided_and_why(void **state)
+{
+        (void)state;
+        struct verdict verdict = decided(nothing, said(CATEGORY_SERVICE_ACTION, INTENT_REFUND));
+        assert_true(str_equal(verdict.model, model_version(model)));
+        assert_str_equal(verdict.decision_path, "embedded model: refund, probability 90 %");
+        verdict = decided(hit(SEVERITY_STANDARD, INTENT_FRAUD), said(CATEGORY_SERVICE_ACTION, INTENT_REFUND));
+        assert_true(str_equal(verdict.model, policy_facts(policy)->version));
+        assert_str_equal(verdict.decision_path, "safety net rule some_rule, severity high");
+        assert_null(verdict.prompt_version.ptr);
+}
+
+static void a_full_arena_costs_the_path_and_nothing_else(void **state)
+{
+        (void)state;
+        struct arena none;
+        arena_init(&none, 0);
+        struct model_verdict classified = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
+        struct safety_finding finding = hit(SEVERITY_URGENT, INTENT_FRAUD);
+        assert_str_equal(decide(&snapshot, &nothing, &classified, &none).decision_path, "embedded model");
+        struct verdict verdict = decide(&snapshot, &finding, &classified, &none);
+        assert_str_equal(verdict.decision_path, "safety net");
+        assert_int_equal(verdict.severity, SEVERITY_URGENT);
+        arena_deinit(&none);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(without_a_hit_the_model_decides),
+                cmocka_unit_test(a_hit_makes_every_message_a_safety_matter),
+                cmocka_unit_test(severity_is_the_highest_of_rule_floor_and_model),
+                cmocka_unit_test(the_models_intent_becomes_the_secondary_one),
+                cmocka_unit_test(a_secondary_intent_of_the_model_is_kept_and_never_the_first_again),
+                cmocka_unit_test(confidence_is_the_larger_of_probability_and_precision),
+                cmocka_unit_test(the_verdict_names_who_decided_and_why),
+                cmocka_unit_test(a_full_arena_costs_the_path_and_nothing_else),
+        };
+        return cmocka_run_group_tests(tests, set_up, tear_down);
+}
