@@ -124,10 +124,12 @@ static enum err read_keys(struct parts *parts, struct arena *arena, struct keyri
         if (err)
                 return err;
         struct api_key *keys = arena_alloc(arena, (stored_count + 1) * sizeof *keys);
-        if (!keys || stored_count > KEYRING_MAX_KEYS)
-                return err_set(note, ERR_TOO_LARGE, "more than %d API keys", KEYRING_MAX_KEYS);
+        if (!keys)
+                return err_set(note, ERR_TOO_LARGE, "the API keys need more memory than they may take");
         for (size_t i = 0; i < stored_count; i++)
                 count += read_key(&stored[i], &keys[count]);
+        if (count > KEYRING_MAX_KEYS)
+                return err_set(note, ERR_TOO_LARGE, "more than %d API keys in force", KEYRING_MAX_KEYS);
         *ret_keyring = keyring_new(keys, count);
         return ERR_OK;
 }
