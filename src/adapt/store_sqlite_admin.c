@@ -1,9 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Administration: API keys and articles. Changes are calls to the writer's thread, so that they
- * need no lock of their own; lists are read through the reader's connection. */
+ * need no lock of their own; lists are read through a connection that no look-up waits for. */
 #include "adapt/store_sqlite_internal.h"
 
 #include <string.h>
+
+enum { READER_CACHE_KIB = 256, KEY_ROOM_BYTES = 16384, ARTICLE_OVERHEAD_BYTES = 256 };
+
+enum err admin_reader_open(struct store_sqlite *db, struct err_note *note)
+{
+        struct admin_reader *reader = &db->admin_reader;
+        struct sqlite_options options = {.is_read_only = true,
+                                         .cache_kib = READER_CACHE_KIB,
+                                         .busy_timeout_ms = db->config.busy_timeout_ms};
+        enum err err = sqlite_db_open(db->path, &options, &reader->db, note);
+        if (!err)
+                pthread_mutex_init(&reader->lock, NULL);
+        return err;
+}
+
+void admin_reader_close(struct store_sqlite *db)
+{
+        if (!db->admin_reader.db)
+                return;
+        (void)sqlite3_close(db->admin_reader.db);
+        pthread_mutex_destroy(&db->admin_reader.lock);
+}
 
 /* A statement for one use, stepped once. */
 static enum err prepare(sqlite3 *db, const char *sql, struct sqlite_binder *ret_binder, struct err_note *note)
@@ -79,9 +101,9 @@ static enum err list_all(sqlite3 *db, const struct list_query *query, struct are
 static enum err list_under_lock(struct store_sqlite *db, const struct list_query *query, struct arena *arena,
                                 void **ret_rows, size_t *ret_count, struct err_note *note)
 {
-        pthread_mutex_lock(&db->reader.lock);
-        enum err err = list_all(db->reader.db, query, arena, ret_rows, ret_count, note);
-        pthread_mutex_unlock(&db->reader.lock);
+        pthread_mutex_lock(&db->admin_reader.lock);
+        enum err err = list_all(db->admin_reader.db, query, arena, ret_rows, ret_count, note);
+        pthread_mutex_unlock(&db->admin_reader.lock);
         return err;
 }
 
@@ -124,7 +146,7 @@ static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *n
 enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *key, int64_t *ret_id,
                               struct err_note *note)
 {
-        struct key_call add = {.call.run = add_key, .key = key};
+        struct key_call add = {.call = {.run = add_key, .room_bytes = KEY_ROOM_BYTES}, .key = key};
         enum err err = writer_call(db, &add.call, note);
         if (!err)
                 *ret_id = add.id;
@@ -277,11 +299,25 @@ static enum err put_articles(struct store_call *call, sqlite3 *db, struct err_no
         return err;
 }
 
+/* The log holds a change before the database does. */
+static int64_t room_for(const struct store_article *articles, size_t count)
+{
+        size_t bytes = 0;
+        for (size_t i = 0; i < count; i++)
+                bytes += articles[i].title.len + articles[i].body.len + articles[i].aliases.len +
+                         articles[i].tags.len + articles[i].url.len + ARTICLE_OVERHEAD_BYTES;
+        return 2 * (int64_t)bytes + 1;
+}
+
 enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles,
                                    size_t count, struct store_article_counts *ret_counts,
                                    struct err_note *note)
 {
-        struct article_call put = {.call.run = put_articles, .articles = articles, .count = count};
+        struct article_call put = {
+                .call = {.run = put_articles, .room_bytes = room_for(articles, count)},
+                .articles = articles,
+                .count = count,
+        };
         enum err err = writer_call(db, &put.call, note);
         if (!err)
                 *ret_counts = put.counts;
@@ -345,9 +381,9 @@ enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena
 enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count, struct err_note *note)
 {
         int64_t count = 0;
-        pthread_mutex_lock(&db->reader.lock);
-        enum err err = sqlite_db_number(db->reader.db, count_articles, &count, note);
-        pthread_mutex_unlock(&db->reader.lock);
+        pthread_mutex_lock(&db->admin_reader.lock);
+        enum err err = sqlite_db_number(db->admin_reader.db, count_articles, &count, note);
+        pthread_mutex_unlock(&db->admin_reader.lock);
         if (!err)
                 *ret_count = (size_t)count;
         return err;

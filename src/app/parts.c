@@ -9,7 +9,7 @@
 
 #include <signal.h>
 
-enum { KEYS_ARENA_BYTES = 64 << 20 };
+enum { KEYS_ARENA_BYTES = 64 << 20, READS_IN_FLIGHT = 256 };
 
 static enum metric_label_STORE_ERROR store_error_label(enum err err)
 {
@@ -63,18 +63,20 @@ static enum err open_store(struct parts *parts, struct err_note *note)
         const struct store_sqlite_config config = {
                 .directory = data_dir_path(parts->directory),
                 .queue_max = settings->store_queue_max,
+                /* Whatever was admitted may look up its idempotency key, all of it on one loop. */
+                .lookups_max = settings->admission_max_in_flight + settings->admission_safety_reserve + READS_IN_FLIGHT,
                 .min_free_bytes = (int64_t)settings->store_min_free_bytes,
                 .arg = parts,
                 .on_health = on_health,
                 .on_commit = on_commit,
                 .on_error = on_error,
         };
-        enum err err = store_sqlite_open(&config, &parts->db, note);
-        if (err)
-                return err;
-        admin_store_init(&parts->admin, parts->db);
+        /* First: on_health() may be called before the store is open, and has the last word. */
         readiness_set(&parts->readiness, PART_STORE, PART_OK, ERR_OK);
-        return ERR_OK;
+        enum err err = store_sqlite_open(&config, &parts->db, note);
+        if (!err)
+                admin_store_init(&parts->admin, parts->db);
+        return err;
 }
 
 static const char *policy_directory(const struct parts *parts)
@@ -159,7 +161,12 @@ static enum err seed_knowledge(struct parts *parts, struct err_note *note)
         enum err err = store_sqlite_count_articles(parts->db, &count, note);
         if (err || count > 0)
                 return err;
-        return knowledge_seed(parts->db, faq_embedded(), parts->started_wall_ms, note);
+        err = knowledge_seed(parts->db, faq_embedded(), parts->started_wall_ms, note);
+        if (err != ERR_NO_SPACE)
+                return err;
+        /* Safety messages are still taken then. The next start with room fills it. */
+        LOG(FAULT, log_note("reason", note));
+        return ERR_OK;
 }
 
 static enum err open_snapshots(struct parts *parts, struct err_note *note)
