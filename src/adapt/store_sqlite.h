@@ -113,7 +113,8 @@ struct store_article_counts {
         size_t unchanged;
 };
 
-/* All or nothing. An article that differs in no more than its time is unchanged. */
+/* All or nothing. ERR_TOO_LARGE when there were more than KB_ARTICLES_MAX (text/kb_index.h) in all
+ * then; the caller has checked each article. An article that differs in no more than its time is unchanged. */
 enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles,
                                    size_t count, struct store_article_counts *ret_counts,
                                    struct err_note *note) MUST_USE;

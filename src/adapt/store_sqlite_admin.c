@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "text/kb_index.h"
+
 enum { READER_CACHE_KIB = 256, KEY_ROOM_BYTES = 16384, ARTICLE_OVERHEAD_BYTES = 256 };
 
 enum err admin_reader_open(struct store_sqlite *db, struct err_note *note)
@@ -283,6 +285,19 @@ static enum err put_article(sqlite3 *db, const struct article_stmts *stmts,
         return ERR_OK;
 }
 
+static const char count_articles[] = "SELECT count(*) FROM article";
+
+/* Within the transaction, which is undone when the index could not hold what the table holds. */
+static enum err check_article_count(sqlite3 *db, struct err_note *note)
+{
+        int64_t count = 0;
+        enum err err = sqlite_db_number(db, count_articles, &count, note);
+        if (err || count <= KB_ARTICLES_MAX)
+                return err;
+        return err_set(note, ERR_TOO_LARGE, "the knowledge base would have %lld articles, over the maximum of %d",
+                       (long long)count, KB_ARTICLES_MAX);
+}
+
 static enum err put_articles(struct store_call *call, sqlite3 *db, struct err_note *note)
 {
         struct article_call *put = list_item(call, struct article_call, call);
@@ -296,7 +311,7 @@ static enum err put_articles(struct store_call *call, sqlite3 *db, struct err_no
         (void)sqlite3_finalize(stmts.find);
         (void)sqlite3_finalize(stmts.update);
         (void)sqlite3_finalize(stmts.insert);
-        return err;
+        return err || put->counts.added == 0 ? err : check_article_count(db, note);
 }
 
 /* The log holds a change before the database does. */
@@ -356,8 +371,6 @@ static bool read_article(sqlite3_stmt *stmt, struct arena *arena, void *ret_row)
                         return false;
         return true;
 }
-
-static const char count_articles[] = "SELECT count(*) FROM article";
 
 enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena,
                                     struct store_article **ret_articles, size_t *ret_count,

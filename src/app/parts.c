@@ -96,10 +96,15 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note)
         return ERR_OK;
 }
 
+static void log_skipped(const struct err_note *note)
+{
+        LOG(ARTICLE_SKIPPED, log_note("reason", note));
+}
+
 enum err parts_load_knowledge(struct parts *parts, struct err_note *note)
 {
         struct kb_index *index;
-        enum err err = knowledge_load(parts->db, &index, note);
+        enum err err = knowledge_load(parts->db, log_skipped, &index, note);
         if (err)
                 return err;
         LOG(KNOWLEDGE_LOADED, log_i64("articles", (int64_t)kb_index_count(index)));
@@ -183,7 +188,12 @@ static enum err open_snapshots(struct parts *parts, struct err_note *note)
         err = policy_load(policy_directory(parts), &policy, note);
         if (err)
                 return err;
-        err = knowledge_load(parts->db, &index, note);
+        err = knowledge_load(parts->db, log_skipped, &index, note);
+        if (err == ERR_TOO_LARGE) {
+                /* No answers from articles is less harm than no safety net. */
+                LOG(FAULT, log_note("reason", note));
+                err = kb_index_new(NULL, 0, &index, note);
+        }
         if (err) {
                 policy_unref(policy);
                 return err;
