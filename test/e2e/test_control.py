@@ -2,6 +2,7 @@
 """Administration beside a running server: it must neither end, nor delay, nor deceive it."""
 
 import json
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -172,3 +173,14 @@ def test_parts_before_a_failure_are_in_force(make_server, tmp_path):
     done = run_cli(server, "kb", "import", write_articles(tmp_path / "a.jsonl", 3, prefix="zeppelin"), bad)
     assert done.returncode == 1, done
     assert server.decide("How does zeppelin number 2 work?")["article"]
+
+
+def test_import_without_a_server_keeps_the_floor_too(make_server, tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+    if free * 2 > 2 ** 40:
+        pytest.skip("more free space than the setting can name")
+    alone = make_server()
+    env = {"TRIAGED_STORE_MIN_FREE_BYTES": str(free * 2)}
+    done = alone.cli("kb", "import", write_articles(tmp_path / "a.jsonl", 1), "--data-dir", alone.data_dir, env=env)
+    assert done.returncode == 1 and "floor" in done.stderr, done
+    assert alone.count("article") == 0
