@@ -83,7 +83,9 @@ struct store_key {
         int64_t revoked_at_ms; /* 0: in force */
 };
 
-/* ERR_EXISTS when name or hash is taken, also by a revoked key. */
+enum { STORE_KEYS_MAX = 100000 }; /* in force */
+
+/* ERR_EXISTS when name or hash is taken, also by a revoked key; ERR_TOO_LARGE over STORE_KEYS_MAX. */
 enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *key, int64_t *ret_id,
                               struct err_note *note) MUST_USE;
 

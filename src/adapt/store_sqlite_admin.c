@@ -119,12 +119,24 @@ struct key_call {
         int64_t id;
 };
 
+static enum err check_key_count(sqlite3 *db, struct err_note *note)
+{
+        int64_t count = 0;
+        enum err err = sqlite_db_number(db, "SELECT count(*) FROM api_key WHERE revoked_at = 0", &count, note);
+        if (err || count < STORE_KEYS_MAX)
+                return err;
+        return err_set(note, ERR_TOO_LARGE, "there are %d API keys in force already; revoke one", STORE_KEYS_MAX);
+}
+
 static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *note)
 {
         struct key_call *add = list_item(call, struct key_call, call);
         const struct store_key *key = add->key;
         struct sqlite_binder b;
-        enum err err = prepare(
+        enum err err = check_key_count(db, note);
+        if (err)
+                return err;
+        err = prepare(
                 db,
                 "INSERT INTO api_key(name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at)"
                 " VALUES(?,?,?,?,?,?,?)",

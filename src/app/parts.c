@@ -7,6 +7,7 @@
 #include "base/metric.h"
 #include "text/faq.h"
 
+#include <assert.h>
 #include <signal.h>
 
 enum { KEYS_ARENA_BYTES = 64 << 20, READS_IN_FLIGHT = 256 };
@@ -111,6 +112,8 @@ enum err parts_load_knowledge(struct parts *parts, struct err_note *note)
         snapshot_replace_knowledge(parts->snapshots, index);
         return ERR_OK;
 }
+
+static_assert((int)STORE_KEYS_MAX <= (int)KEYRING_MAX_KEYS, "what can be stored can be loaded");
 
 static bool read_key(const struct store_key *stored, struct api_key *key)
 {

@@ -72,18 +72,34 @@ def test_operations_at_the_same_time_all_happen(make_server):
 
 # ---- the truth ----
 
-def test_a_change_that_is_not_in_force_is_no_success(make_server):
-    server = make_server().start()
-    key = server.add_key("shop", "classify")
+def insert_keys(server, count):
     connection = sqlite3.connect(server.database, timeout=5)
     connection.executemany("INSERT INTO api_key(name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at)"
                            " VALUES(?, ?, 'classify', -1, 0, 1, 0)",
-                           ((f"x{i}", i.to_bytes(32, "big")) for i in range(100001)))
+                           ((f"x{i}", i.to_bytes(32, "big")) for i in range(count)))
     connection.commit()
     connection.close()
+
+
+def test_a_change_that_is_not_in_force_is_no_success(make_server):
+    server = make_server().start()
+    key = server.add_key("shop", "classify")
+    insert_keys(server, 100001)
     done = run_cli(server, "key", "revoke", "shop")
     assert server.classify("Where is my order?", {"X-API-Key": key}).status == 200, "the old keys are in force"
     assert done.returncode == 1 and "not in force" in done.stderr, done
+
+
+def test_more_keys_than_a_server_loads_are_refused(make_server):
+    server = make_server().start()
+    insert_keys(server, 99999)
+    assert run_cli(server, "key", "add", "--name", "last", "--scope", "classify").returncode == 0
+    done = run_cli(server, "key", "add", "--name", "over", "--scope", "classify")
+    assert done.returncode == 1 and "100000" in done.stderr, done
+    server.stop()
+    server.launch()
+    wait_until(lambda: server.events("started"), 10, "the start with all keys")
+    server.stop()
 
 
 # ---- articles ----
