@@ -9,7 +9,7 @@
 
 #include <time.h>
 
-enum { JSON_MAX_DEPTH = 16, KEY_RANDOM_BYTES = 32, SEARCH_MAX_HITS = 50, IMPORT_MAX_ARTICLES = 100000 };
+enum { JSON_MAX_DEPTH = 16, KEY_RANDOM_BYTES = 32, SEARCH_MAX_HITS = 50, IMPORT_MAX_ARTICLES = KB_ARTICLES_MAX };
 
 /* One operation under way. */
 struct operation {
@@ -152,46 +152,56 @@ static enum err key_revoke(struct operation *op)
         return err;
 }
 
-/* A JSON array of strings, as text for the store. */
-static enum err list_text(struct operation *op, struct json article, const char *name, struct str *ret_text)
+/* A JSON array of strings, at most one more than `max`: whoever checks the article finds it too long. */
+static enum err read_list(struct operation *op, struct json article, const char *name, size_t max,
+                          const struct str **ret_list, size_t *ret_count)
 {
-        struct json list, value;
-        struct str text;
-        struct buf buf;
-        if (!json_find(article, str_from(name), &list))
+        struct json json, value;
+        size_t count = 0;
+        if (!json_find(article, str_from(name), &json))
                 return ERR_OK;
-        if (json_type(list) != JSON_ARRAY)
+        if (json_type(json) != JSON_ARRAY)
                 return err_set(op->note, ERR_INVALID, "%s must be a list of strings", name);
-        buf_init(&buf, ADMIN_MAX_BYTES);
-        struct json_writer w = {.buf = &buf};
-        struct json_iter iter = json_iter(list);
-        bool is_valid = true;
-        json_open(&w, '[');
-        while (is_valid && json_next(&iter, NULL, &value)) {
-                is_valid = json_to_str(value, &text);
-                if (is_valid)
-                        json_str(&w, text);
-        }
-        json_close(&w, ']');
-        *ret_text = arena_copy(op->arena, buf_str(&buf));
-        buf_deinit(&buf);
-        return is_valid ? ERR_OK : err_set(op->note, ERR_INVALID, "%s must be a list of strings", name);
+        struct str *list = arena_alloc(op->arena, (max + 1) * sizeof *list);
+        struct json_iter iter = json_iter(json);
+        while (list && count <= max && json_next(&iter, NULL, &value))
+                if (!json_to_str(value, &list[count++]))
+                        return err_set(op->note, ERR_INVALID, "%s must be a list of strings", name);
+        *ret_list = list;
+        *ret_count = count;
+        return ERR_OK;
 }
 
-static enum err read_article(struct operation *op, struct json value, struct store_article *article)
+static enum err read_article(struct operation *op, struct json value, struct article *article)
 {
-        *article = (struct store_article){
+        *article = (struct article){
                 .id = text_argument(op, value, "id"),
                 .title = text_argument(op, value, "title"),
                 .body = text_argument(op, value, "body"),
                 .url = text_argument(op, value, "url"),
                 .locale = text_argument(op, value, "locale"),
-                .updated_at_ms = op->now_ms,
         };
         if (!article->id.len || !article->title.len || !article->body.len)
                 return err_set(op->note, ERR_INVALID, "an article needs the texts id, title and body");
-        enum err err = list_text(op, value, "aliases", &article->aliases);
-        return err ? err : list_text(op, value, "tags", &article->tags);
+        enum err err = read_list(op, value, "aliases", KB_ALIASES_MAX, &article->aliases, &article->alias_count);
+        if (!err)
+                err = read_list(op, value, "tags", KB_TAGS_MAX, &article->tags, &article->tag_count);
+        return err ? err : kb_article_check(article, op->note);
+}
+
+static enum err read_articles(struct operation *op, struct json list, struct store_article *articles, size_t count)
+{
+        struct json value;
+        struct json_iter iter = json_iter(list);
+        for (size_t i = 0; i < count && json_next(&iter, NULL, &value); i++) {
+                struct article article;
+                enum err err = read_article(op, value, &article);
+                if (err)
+                        return err_prefix(op->note, err, "article %zu, \"%.*s\": ", i + 1,
+                                          (int)(article.id.len < 64 ? article.id.len : 64), article.id.ptr);
+                articles[i] = knowledge_to_stored(&article, op->now_ms, op->arena);
+        }
+        return ERR_OK;
 }
 
 static enum err kb_import(struct operation *op)
@@ -208,14 +218,13 @@ static enum err kb_import(struct operation *op)
         struct store_article *articles = arena_alloc(op->arena, (count + 1) * sizeof *articles);
         if (!articles)
                 return err_set(op->note, ERR_TOO_LARGE, "the articles need more memory than an import may take");
-        struct json_iter iter = json_iter(list);
-        for (size_t i = 0; i < count && json_next(&iter, NULL, &value); i++) {
-                enum err err = read_article(op, value, &articles[i]);
-                if (err)
-                        return err_prefix(op->note, err, "article %zu: ", i + 1);
-        }
+        enum err err = read_articles(op, list, articles, count);
+        if (err)
+                return err;
+        if (op->arena->is_full)
+                return err_set(op->note, ERR_TOO_LARGE, "the articles need more memory than an import may take");
         struct store_article_counts counts;
-        enum err err = store_sqlite_put_articles(op->db, articles, count, &counts, op->note);
+        err = store_sqlite_put_articles(op->db, articles, count, &counts, op->note);
         if (err)
                 return err;
         json_key(&op->result, "added");
@@ -287,7 +296,7 @@ static enum err kb_find(struct operation *op)
         if (!query.raw.len || redact_text(query, op->arena, &safe) != ERR_OK)
                 return err_set(op->note, ERR_INVALID, "a query is needed");
         struct kb_index *index;
-        enum err err = knowledge_load(op->db, &index, op->note);
+        enum err err = knowledge_load(op->db, NULL, &index, op->note);
         if (err)
                 return err;
         struct kb_hit hits[SEARCH_MAX_HITS];
@@ -305,8 +314,8 @@ static const struct {
 } operations[] = {
         {STR_INIT("key.add"), key_add},     {STR_INIT("key.list"), key_list},
         {STR_INIT("key.revoke"), key_revoke}, {STR_INIT("kb.import"), kb_import},
-        {STR_INIT("kb.list"), kb_list},     {STR_INIT("kb.delete"), kb_delete},
-        {STR_INIT("kb.search"), kb_find},
+        {STR_INIT("kb.import_part"), kb_import}, {STR_INIT("kb.list"), kb_list},
+        {STR_INIT("kb.delete"), kb_delete}, {STR_INIT("kb.search"), kb_find},
 };
 
 static enum err run(struct operation *op, struct str name)

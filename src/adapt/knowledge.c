@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { LIST_MAX_BYTES = 1 << 20, LIST_MAX_DEPTH = 4, SEED_MAX_ARTICLES = 1000, SEED_ARENA_BYTES = 16 << 20 };
+enum { LIST_MAX_BYTES = 1 << 20, LIST_MAX_DEPTH = 4, SEED_MAX_ARTICLES = 1000, SKIPS_TOLD = 16, SEED_ARENA_BYTES = 16 << 20 };
 
 /* A stored list, a JSON array of strings, as strings in the arena. */
 static const struct str *read_list(struct json_parser *parser, struct str text, struct arena *arena, size_t max,
@@ -43,7 +43,29 @@ static struct article to_article(struct json_parser *parser, const struct store_
         return article;
 }
 
-static enum err load(struct store_sqlite *db, struct arena *arena, struct kb_index **ret_index, struct err_note *note)
+/* Those of `count` articles that an index takes, moved to the front; returns how many there are. */
+static size_t keep_good(struct article *articles, size_t count, knowledge_skip_fn *on_skip)
+{
+        size_t kept = 0, told = 0;
+        for (size_t i = 0; i < count; i++) {
+                struct err_note note;
+                enum err err = kb_article_check(&articles[i], &note);
+                if (!err && kept == KB_ARTICLES_MAX)
+                        err = err_set(&note, ERR_TOO_LARGE, "more than %d articles", KB_ARTICLES_MAX);
+                if (!err) {
+                        articles[kept++] = articles[i];
+                        continue;
+                }
+                err_prefix(&note, err, "the article \"%.*s\" is left out: ",
+                           (int)(articles[i].id.len < 64 ? articles[i].id.len : 64), articles[i].id.ptr);
+                if (on_skip && told++ < SKIPS_TOLD)
+                        on_skip(&note);
+        }
+        return kept;
+}
+
+static enum err load(struct store_sqlite *db, struct arena *arena, knowledge_skip_fn *on_skip,
+                     struct kb_index **ret_index, struct err_note *note)
 {
         struct store_article *stored;
         size_t count;
@@ -59,24 +81,18 @@ static enum err load(struct store_sqlite *db, struct arena *arena, struct kb_ind
         json_parser_free(parser);
         if (arena->is_full)
                 return err_set(note, ERR_TOO_LARGE, "the knowledge base needs more memory than it may take");
-        return kb_index_new(articles, count, ret_index, note);
+        return kb_index_new(articles, keep_good(articles, count, on_skip), ret_index, note);
 }
 
-enum err knowledge_load(struct store_sqlite *db, struct kb_index **ret_index, struct err_note *note)
+enum err knowledge_load(struct store_sqlite *db, knowledge_skip_fn *on_skip, struct kb_index **ret_index,
+                        struct err_note *note)
 {
         struct arena arena;
         arena_init(&arena, KNOWLEDGE_ARENA_BYTES);
-        enum err err = load(db, &arena, ret_index, note);
+        enum err err = load(db, &arena, on_skip, ret_index, note);
         arena_deinit(&arena);
         return err;
 }
-
-struct seed {
-        struct arena *arena;
-        struct store_article *articles;
-        size_t count;
-        int64_t now_ms;
-};
 
 static struct str list_text(struct arena *arena, const struct str *list, size_t count)
 {
@@ -92,21 +108,33 @@ static struct str list_text(struct arena *arena, const struct str *list, size_t 
         return text;
 }
 
-static enum err take_article(void *arg, const struct article *article)
+struct store_article knowledge_to_stored(const struct article *article, int64_t now_ms, struct arena *arena)
 {
-        struct seed *seed = arg;
-        if (seed->count == SEED_MAX_ARTICLES)
-                return ERR_TOO_LARGE;
-        seed->articles[seed->count++] = (struct store_article){
+        return (struct store_article){
                 .id = article->id,
                 .title = article->title,
                 .body = article->body,
                 .url = article->url,
                 .locale = article->locale,
-                .aliases = list_text(seed->arena, article->aliases, article->alias_count),
-                .tags = list_text(seed->arena, article->tags, article->tag_count),
-                .updated_at_ms = seed->now_ms,
+                .aliases = list_text(arena, article->aliases, article->alias_count),
+                .tags = list_text(arena, article->tags, article->tag_count),
+                .updated_at_ms = now_ms,
         };
+}
+
+struct seed {
+        struct arena *arena;
+        struct store_article *articles;
+        size_t count;
+        int64_t now_ms;
+};
+
+static enum err take_article(void *arg, const struct article *article)
+{
+        struct seed *seed = arg;
+        if (seed->count == SEED_MAX_ARTICLES)
+                return ERR_TOO_LARGE;
+        seed->articles[seed->count++] = knowledge_to_stored(article, seed->now_ms, seed->arena);
         return ERR_OK;
 }
 

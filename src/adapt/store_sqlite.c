@@ -14,6 +14,9 @@
 
 enum {
         DEFAULT_QUEUE = 10000,
+        DEFAULT_LOOKUPS = 256,
+        QUEUE_RESERVE_SHARE = 4, /* safety records may queue up beyond the maximum by this part of it, */
+        QUEUE_RESERVE_MIN = 64,  /* and this much */
         DEFAULT_CHECKPOINT_PAGES = 4000,
         DEFAULT_BUSY_TIMEOUT_MS = 250,
         WRITER_CACHE_KIB = 1024,
@@ -67,6 +70,13 @@ static void finish_commit(struct task *task)
         commit->done(commit);
 }
 
+static size_t queue_max(const struct store_sqlite *db, const struct store_record *record)
+{
+        size_t max = db->config.queue_max;
+        bool is_safety = record->outcome->compliance.severity != SEVERITY_NONE;
+        return is_safety ? max + max / QUEUE_RESERVE_SHARE + QUEUE_RESERVE_MIN : max;
+}
+
 static void start_commit(struct store *store, struct store_commit *commit)
 {
         struct facade *facade = list_item(store, struct facade, store);
@@ -74,7 +84,7 @@ static void start_commit(struct store *store, struct store_commit *commit)
         commit->task.run = finish_commit;
         facade->in_flight++;
         pthread_mutex_lock(&db->lock);
-        if (db->queued >= db->config.queue_max) {
+        if (db->queued >= queue_max(db, commit->record)) {
                 commit->result = ERR_OVERLOADED;
                 facade_finish(facade, &commit->task);
         } else {
@@ -203,6 +213,7 @@ static void release(struct store_sqlite *db)
 {
         checkpointer_close(db);
         reader_close(db);
+        admin_reader_close(db);
         rows_close(&db->writer.rows);
         /* The last connection to close copies the whole log and removes it. */
         (void)sqlite3_close(db->writer.db);
@@ -220,6 +231,8 @@ static struct store_sqlite *make(const struct store_sqlite_config *config)
         db->config = *config;
         if (!config->queue_max)
                 db->config.queue_max = DEFAULT_QUEUE;
+        if (!config->lookups_max)
+                db->config.lookups_max = DEFAULT_LOOKUPS;
         if (!config->checkpoint_pages)
                 db->config.checkpoint_pages = DEFAULT_CHECKPOINT_PAGES;
         if (!config->busy_timeout_ms)
@@ -250,6 +263,8 @@ enum err store_sqlite_open(const struct store_sqlite_config *config, struct stor
         enum err err = open_writer(db, note);
         if (!err)
                 err = reader_open(db, note);
+        if (!err)
+                err = admin_reader_open(db, note);
         if (!err)
                 err = checkpointer_open(db, note);
         if (!err && pthread_create(&db->writer.thread, NULL, writer_main, db) != 0)

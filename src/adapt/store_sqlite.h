@@ -8,8 +8,9 @@
  * What fails, and what follows:
  *   no room, locked     the batch fails with ERR_NO_SPACE or ERR_BUSY, health is not ready, a real
  *                       write is tried every second, and the first that succeeds ends it.
- *   below the floor     ordinary messages get ERR_NO_SPACE; a record with a compliance part is
- *                       still written down to a quarter of the floor.
+ *   below the floor     ordinary messages, articles and new keys get ERR_NO_SPACE and health is not
+ *                       ready; a record with a compliance part is still written down to a quarter
+ *                       of the floor. The free space is looked at once a second when nobody writes.
  *   failed read, write or fsync, damage
  *                       everything fails with ERR_IO or ERR_CORRUPT, health is fatal: the process
  *                       must end, and the next one recovers. Nothing is acknowledged after that.
@@ -36,7 +37,9 @@ struct store_sqlite_health {
 /* Callbacks may be NULL and run on the writer's thread; they must not call back into the store. */
 struct store_sqlite_config {
         const char *directory;   /* borrowed while opening; the file is DIRECTORY/triaged.db */
-        size_t queue_max;        /* commits that may wait or be written; 0: 10,000 */
+        size_t queue_max;        /* commits that may wait or be written; 0: 10,000. Records with a
+                                    compliance part may exceed it by a quarter and 64 */
+        size_t lookups_max;      /* look-ups of one loop under way; 0: 256 */
         int64_t min_free_bytes;  /* the floor; 0: none */
         size_t checkpoint_pages; /* pages of 4 KiB in the log before it is emptied; 0: 4,000 */
         int64_t max_pages;       /* cap of the database, pages of 4 KiB; 0: none */
@@ -80,7 +83,9 @@ struct store_key {
         int64_t revoked_at_ms; /* 0: in force */
 };
 
-/* ERR_EXISTS when name or hash is taken, also by a revoked key. */
+enum { STORE_KEYS_MAX = 100000 }; /* in force */
+
+/* ERR_EXISTS when name or hash is taken, also by a revoked key; ERR_TOO_LARGE over STORE_KEYS_MAX. */
 enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *key, int64_t *ret_id,
                               struct err_note *note) MUST_USE;
 
@@ -110,7 +115,8 @@ struct store_article_counts {
         size_t unchanged;
 };
 
-/* All or nothing. An article that differs in no more than its time is unchanged. */
+/* All or nothing. ERR_TOO_LARGE when there were more than KB_ARTICLES_MAX (text/kb_index.h) in all
+ * then; the caller has checked each article. An article that differs in no more than its time is unchanged. */
 enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles,
                                    size_t count, struct store_article_counts *ret_counts,
                                    struct err_note *note) MUST_USE;

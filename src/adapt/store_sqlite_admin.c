@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Administration: API keys and articles. Changes are calls to the writer's thread, so that they
- * need no lock of their own; lists are read through the reader's connection. */
+ * need no lock of their own; lists are read through a connection that no look-up waits for. */
 #include "adapt/store_sqlite_internal.h"
 
 #include <string.h>
+
+#include "text/kb_index.h"
+
+enum { READER_CACHE_KIB = 256, KEY_ROOM_BYTES = 16384, ARTICLE_OVERHEAD_BYTES = 256 };
+
+enum err admin_reader_open(struct store_sqlite *db, struct err_note *note)
+{
+        struct admin_reader *reader = &db->admin_reader;
+        struct sqlite_options options = {.is_read_only = true,
+                                         .cache_kib = READER_CACHE_KIB,
+                                         .busy_timeout_ms = db->config.busy_timeout_ms};
+        enum err err = sqlite_db_open(db->path, &options, &reader->db, note);
+        if (!err)
+                pthread_mutex_init(&reader->lock, NULL);
+        return err;
+}
+
+void admin_reader_close(struct store_sqlite *db)
+{
+        if (!db->admin_reader.db)
+                return;
+        (void)sqlite3_close(db->admin_reader.db);
+        pthread_mutex_destroy(&db->admin_reader.lock);
+}
 
 /* A statement for one use, stepped once. */
 static enum err prepare(sqlite3 *db, const char *sql, struct sqlite_binder *ret_binder, struct err_note *note)
@@ -79,9 +103,9 @@ static enum err list_all(sqlite3 *db, const struct list_query *query, struct are
 static enum err list_under_lock(struct store_sqlite *db, const struct list_query *query, struct arena *arena,
                                 void **ret_rows, size_t *ret_count, struct err_note *note)
 {
-        pthread_mutex_lock(&db->reader.lock);
-        enum err err = list_all(db->reader.db, query, arena, ret_rows, ret_count, note);
-        pthread_mutex_unlock(&db->reader.lock);
+        pthread_mutex_lock(&db->admin_reader.lock);
+        enum err err = list_all(db->admin_reader.db, query, arena, ret_rows, ret_count, note);
+        pthread_mutex_unlock(&db->admin_reader.lock);
         return err;
 }
 
@@ -95,12 +119,24 @@ struct key_call {
         int64_t id;
 };
 
+static enum err check_key_count(sqlite3 *db, struct err_note *note)
+{
+        int64_t count = 0;
+        enum err err = sqlite_db_number(db, "SELECT count(*) FROM api_key WHERE revoked_at = 0", &count, note);
+        if (err || count < STORE_KEYS_MAX)
+                return err;
+        return err_set(note, ERR_TOO_LARGE, "there are %d API keys in force already; revoke one", STORE_KEYS_MAX);
+}
+
 static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *note)
 {
         struct key_call *add = list_item(call, struct key_call, call);
         const struct store_key *key = add->key;
         struct sqlite_binder b;
-        enum err err = prepare(
+        enum err err = check_key_count(db, note);
+        if (err)
+                return err;
+        err = prepare(
                 db,
                 "INSERT INTO api_key(name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at)"
                 " VALUES(?,?,?,?,?,?,?)",
@@ -124,7 +160,7 @@ static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *n
 enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *key, int64_t *ret_id,
                               struct err_note *note)
 {
-        struct key_call add = {.call.run = add_key, .key = key};
+        struct key_call add = {.call = {.run = add_key, .room_bytes = KEY_ROOM_BYTES}, .key = key};
         enum err err = writer_call(db, &add.call, note);
         if (!err)
                 *ret_id = add.id;
@@ -261,6 +297,19 @@ static enum err put_article(sqlite3 *db, const struct article_stmts *stmts,
         return ERR_OK;
 }
 
+static const char count_articles[] = "SELECT count(*) FROM article";
+
+/* Within the transaction, which is undone when the index could not hold what the table holds. */
+static enum err check_article_count(sqlite3 *db, struct err_note *note)
+{
+        int64_t count = 0;
+        enum err err = sqlite_db_number(db, count_articles, &count, note);
+        if (err || count <= KB_ARTICLES_MAX)
+                return err;
+        return err_set(note, ERR_TOO_LARGE, "the knowledge base would have %lld articles, over the maximum of %d",
+                       (long long)count, KB_ARTICLES_MAX);
+}
+
 static enum err put_articles(struct store_call *call, sqlite3 *db, struct err_note *note)
 {
         struct article_call *put = list_item(call, struct article_call, call);
@@ -274,14 +323,28 @@ static enum err put_articles(struct store_call *call, sqlite3 *db, struct err_no
         (void)sqlite3_finalize(stmts.find);
         (void)sqlite3_finalize(stmts.update);
         (void)sqlite3_finalize(stmts.insert);
-        return err;
+        return err || put->counts.added == 0 ? err : check_article_count(db, note);
+}
+
+/* The log holds a change before the database does. */
+static int64_t room_for(const struct store_article *articles, size_t count)
+{
+        size_t bytes = 0;
+        for (size_t i = 0; i < count; i++)
+                bytes += articles[i].title.len + articles[i].body.len + articles[i].aliases.len +
+                         articles[i].tags.len + articles[i].url.len + ARTICLE_OVERHEAD_BYTES;
+        return 2 * (int64_t)bytes + 1;
 }
 
 enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles,
                                    size_t count, struct store_article_counts *ret_counts,
                                    struct err_note *note)
 {
-        struct article_call put = {.call.run = put_articles, .articles = articles, .count = count};
+        struct article_call put = {
+                .call = {.run = put_articles, .room_bytes = room_for(articles, count)},
+                .articles = articles,
+                .count = count,
+        };
         enum err err = writer_call(db, &put.call, note);
         if (!err)
                 *ret_counts = put.counts;
@@ -321,8 +384,6 @@ static bool read_article(sqlite3_stmt *stmt, struct arena *arena, void *ret_row)
         return true;
 }
 
-static const char count_articles[] = "SELECT count(*) FROM article";
-
 enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena,
                                     struct store_article **ret_articles, size_t *ret_count,
                                     struct err_note *note)
@@ -345,9 +406,9 @@ enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena
 enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count, struct err_note *note)
 {
         int64_t count = 0;
-        pthread_mutex_lock(&db->reader.lock);
-        enum err err = sqlite_db_number(db->reader.db, count_articles, &count, note);
-        pthread_mutex_unlock(&db->reader.lock);
+        pthread_mutex_lock(&db->admin_reader.lock);
+        enum err err = sqlite_db_number(db->admin_reader.db, count_articles, &count, note);
+        pthread_mutex_unlock(&db->admin_reader.lock);
         if (!err)
                 *ret_count = (size_t)count;
         return err;

@@ -6,6 +6,7 @@
  *                        v
  *                 checkpoint thread                          (store_sqlite_checkpoint.c)
  *   work pool ---------> reader, one connection with a lock  (store_sqlite_read.c)
+ *   administration ----> a connection with a lock, for lists (store_sqlite_admin.c)
  *
  * `lock` guards all queues and the health; it is never held while SQLite works.
  */
@@ -20,7 +21,6 @@
 
 enum {
         BATCH_MAX = 512,
-        LOOKUPS_MAX = 256, /* look-ups of one loop on the work pool */
         CHECKS_AT_ONCE = 64,
 };
 
@@ -50,6 +50,7 @@ struct pending {
 struct store_call {
         struct list link;
         enum err (*run)(struct store_call *call, sqlite3 *db, struct err_note *note);
+        int64_t room_bytes; /* what it takes from the disk above the floor; 0: allowed below it, too */
         struct err_note *note;
         enum err result;
         bool is_done;
@@ -68,6 +69,7 @@ struct writer {
         int64_t free_checked_ms;
         int64_t probe_at_ms;
         int64_t sweep_at_ms;
+        int64_t floor_at_ms; /* when the free space is looked at next though nobody writes */
         enum err ailment; /* ERR_OK: healthy */
         struct err_note ailment_note;
 };
@@ -90,6 +92,12 @@ struct reader {
         sqlite3_stmt *stmts[READER_COUNT];
 };
 
+/* Lists copy whole tables: on the reader's connection they would hold up every look-up. */
+struct admin_reader {
+        pthread_mutex_t lock; /* around all of it */
+        sqlite3 *db;
+};
+
 struct store_sqlite {
         struct store_sqlite_config config;
         char *directory; /* owns */
@@ -109,6 +117,7 @@ struct store_sqlite {
         struct writer writer;
         struct checkpointer checkpointer;
         struct reader reader;
+        struct admin_reader admin_reader;
 };
 
 /* store_sqlite.c: gives a task back to its loop; under db->lock. */
@@ -133,5 +142,9 @@ void reader_close(struct store_sqlite *db);
 void reader_replay(struct store *store, struct store_replay *replay);
 void reader_find_message(struct store *store, struct store_message_query *query);
 void reader_list_reviews(struct store *store, struct store_reviews_query *query);
+
+/* store_sqlite_admin.c */
+enum err admin_reader_open(struct store_sqlite *db, struct err_note *note) MUST_USE;
+void admin_reader_close(struct store_sqlite *db);
 
 #endif

@@ -205,7 +205,7 @@ static void start_lookup(struct store *store, enum reader_stmt which, void *op, 
 {
         struct facade *facade = list_item(store, struct facade, store);
         facade->in_flight++;
-        if (facade->lookups >= LOOKUPS_MAX) {
+        if (facade->lookups >= facade->db->config.lookups_max) {
                 *ret_result = ERR_OVERLOADED;
                 pthread_mutex_lock(&facade->db->lock);
                 facade_finish(facade, task);

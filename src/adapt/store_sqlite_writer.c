@@ -22,6 +22,7 @@ enum {
         LINGER_FROM = 8,       /* records waiting that make it worth waiting for more */
         LINGER_NS = 50 * 1000, /* plus the scheduler's slack: at most 100 us */
         PROBE_INTERVAL_MS = 1000,
+        FLOOR_INTERVAL_MS = 1000,
         FREE_CHECK_INTERVAL_MS = 100,
         SWEEP_SLICE_INTERVAL_MS = 100,
         SWEEP_REST_MS = 60 * 1000,
@@ -61,6 +62,7 @@ static void publish(struct store_sqlite *db)
 static void fall_ill(struct store_sqlite *db, enum err err, const struct err_note *note)
 {
         struct writer *writer = &db->writer;
+        assert(err);
         bool is_news = writer->ailment != err;
         if (is_fatal(writer->ailment) || !is_news)
                 return;
@@ -241,11 +243,22 @@ static void run_batch(struct store_sqlite *db)
 
 /* ---- Calls ---- */
 
+/* What takes room leaves the floor to the messages, and the reserve below it to safety records. */
+static enum err may_call(const struct store_sqlite *db, const struct store_call *call, struct err_note *note)
+{
+        const struct writer *writer = &db->writer;
+        if (is_fatal(writer->ailment))
+                return err_set(note, writer->ailment, "%s", writer->ailment_note.text);
+        int64_t floor = db->config.min_free_bytes;
+        if (call->room_bytes == 0 || floor == 0 || !is_below(db, floor + call->room_bytes))
+                return ERR_OK;
+        return err_set(note, ERR_NO_SPACE, "%s: %lld bytes free; this takes %lld of what is above the floor of %lld",
+                       db->directory, (long long)writer->free_bytes, (long long)call->room_bytes, (long long)floor);
+}
+
 static enum err run_call(struct store_sqlite *db, struct store_call *call, struct err_note *note)
 {
         struct writer *writer = &db->writer;
-        if (is_fatal(writer->ailment))
-                return err_set(note, writer->ailment, "%s", writer->ailment_note.text);
         enum err err = rows_begin(&writer->rows, note);
         if (!err)
                 err = call->run(call, writer->db, note);
@@ -256,15 +269,27 @@ static enum err run_call(struct store_sqlite *db, struct store_call *call, struc
         return err;
 }
 
+/* A call that was written is as good as a probe, but says nothing about the floor. */
+static void learn_from_call(struct store_sqlite *db, enum err err, const struct err_note *note)
+{
+        if (is_fatal(err) || err == ERR_NO_SPACE)
+                fall_ill(db, err, note);
+        else if (!err && db->writer.ailment && !is_below(db, db->config.min_free_bytes))
+                recover(db);
+}
+
 static void run_calls(struct store_sqlite *db, struct list *calls)
 {
         struct list *link;
         while ((link = list_pop_front(calls)) != NULL) {
                 struct store_call *call = list_item(link, struct store_call, link);
                 struct err_note note = {.text = ""};
-                enum err err = run_call(db, call, &note);
-                if (err == ERR_OK || is_fatal(err) || err == ERR_NO_SPACE)
-                        fall_ill(db, err, &note);
+                watch_floor(db, now_us(CLOCK_MONOTONIC) / 1000);
+                enum err err = may_call(db, call, &note);
+                if (!err) {
+                        err = run_call(db, call, &note);
+                        learn_from_call(db, err, &note);
+                }
                 if (err && call->note)
                         *call->note = note;
                 pthread_mutex_lock(&db->lock);
@@ -321,9 +346,22 @@ static void sweep(struct store_sqlite *db, int64_t now_ms)
                 fall_ill(db, err, &note);
 }
 
-static int64_t next_chore_ms(const struct writer *writer)
+/* Readiness has to be honest before the first message meets the floor. */
+static void look_at_floor(struct store_sqlite *db, int64_t now_ms)
 {
-        return writer->ailment ? writer->probe_at_ms : writer->sweep_at_ms;
+        if (now_ms < db->writer.floor_at_ms)
+                return;
+        db->writer.floor_at_ms = now_ms + FLOOR_INTERVAL_MS;
+        watch_floor(db, now_ms);
+}
+
+static int64_t next_chore_ms(const struct store_sqlite *db)
+{
+        const struct writer *writer = &db->writer;
+        if (writer->ailment)
+                return writer->probe_at_ms;
+        bool is_floor_first = db->config.min_free_bytes > 0 && writer->floor_at_ms < writer->sweep_at_ms;
+        return is_floor_first ? writer->floor_at_ms : writer->sweep_at_ms;
 }
 
 /* ---- The thread ---- */
@@ -357,7 +395,7 @@ static bool has_work(const struct store_sqlite *db)
 /* With the lock held. False when the clock or a failure elsewhere wakes us. */
 static bool wait_for_work(struct store_sqlite *db)
 {
-        int64_t until_ms = next_chore_ms(&db->writer);
+        int64_t until_ms = next_chore_ms(db);
         struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
         bool is_settled = is_fatal(db->writer.ailment);
         int timed_out = 0;
@@ -386,6 +424,7 @@ static void do_chores(struct store_sqlite *db)
         int64_t now_ms = now_us(CLOCK_MONOTONIC) / 1000;
         hear_of_failures(db);
         probe(db, now_ms);
+        look_at_floor(db, now_ms);
         sweep(db, now_ms);
         checkpointer_after_commit(db);
 }

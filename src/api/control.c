@@ -6,7 +6,6 @@
 #include "net/work.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 static const struct str prefix = STR_INIT("/control/");
@@ -14,13 +13,15 @@ static const struct str prefix = STR_INIT("/control/");
 struct control {
         struct loop *loop;
         struct control_config config;
-        pthread_mutex_t one_at_a_time;
+        struct list waiting;       /* operations, in the order in which they came */
+        struct operation *running; /* the only one on the work pool; NULL: none */
         size_t busy;
 };
 
-/* Lives in an arena of its own: the operation goes on when the client goes away. */
+/* Lives in an arena of its own: one that runs goes on when the client goes away. */
 struct operation {
         struct work work;
+        struct list link;   /* in control->waiting, until it runs */
         struct arena arena; /* owns, also this struct */
         struct control *control;
         struct exchange *exchange; /* NULL once the client is gone */
@@ -56,17 +57,38 @@ static void run(struct work *work)
 {
         struct operation *op = list_item(work, struct operation, work);
         struct control *control = op->control;
-        pthread_mutex_lock(&control->one_at_a_time);
         op->err = admin_execute(control->config.admin, op->name, op->arguments, &op->result, &op->note);
-        if (!op->err)
-                control->config.changed(control->config.arg, op->name);
-        pthread_mutex_unlock(&control->one_at_a_time);
+        if (op->err)
+                return;
+        op->err = control->config.changed(control->config.arg, op->name, &op->note);
+        if (op->err)
+                err_prefix(&op->note, op->err, "done and stored, but not in force in the running server: ");
+}
+
+static void op_free(struct operation *op)
+{
+        op->control->busy--;
+        buf_deinit(&op->result);
+        struct arena arena = op->arena;
+        arena_deinit(&arena);
+}
+
+/* One pool thread at most: the others belong to the look-ups of all loops. */
+static void run_next(struct control *control)
+{
+        struct list *link = control->running ? NULL : list_pop_front(&control->waiting);
+        if (!link)
+                return;
+        control->running = list_item(link, struct operation, link);
+        work_start(control->loop, &control->running->work);
 }
 
 static void done(struct work *work)
 {
         struct operation *op = list_item(work, struct operation, work);
-        op->control->busy--;
+        struct control *control = op->control;
+        control->running = NULL;
+        run_next(control);
         if (op->exchange) {
                 exchange_on_cancel(op->exchange, NULL, NULL);
                 if (op->err)
@@ -74,17 +96,20 @@ static void done(struct work *work)
                 else
                         respond(op->exchange, 200, buf_str(&op->result));
         }
-        buf_deinit(&op->result);
-        struct arena arena = op->arena;
-        arena_deinit(&arena);
+        op_free(op);
 }
 
+/* What runs is brought to its end; what only waits is dropped, so that the clients' number bounds it. */
 static void cancelled(void *arg)
 {
         struct operation *op = arg;
         struct exchange *exchange = op->exchange;
         op->exchange = NULL;
         respond(exchange, 499, STR(""));
+        if (op == op->control->running)
+                return;
+        list_remove(&op->link);
+        op_free(op);
 }
 
 static bool on_head(void *arg, struct exchange *exchange)
@@ -114,7 +139,8 @@ static void on_request(void *arg, struct exchange *exchange)
         buf_init(&op->result, ADMIN_MAX_BYTES);
         control->busy++;
         exchange_on_cancel(exchange, cancelled, op);
-        work_start(control->loop, &op->work);
+        list_push_back(&control->waiting, &op->link);
+        run_next(control);
 }
 
 static void on_refusal(void *arg, enum http_refusal refusal, struct arena *arena, struct http_response *ret_response)
@@ -129,7 +155,7 @@ struct control *control_new(struct loop *loop, const struct control_config *conf
         struct control *control = alloc_zeroed(1, sizeof *control);
         control->loop = loop;
         control->config = *config;
-        pthread_mutex_init(&control->one_at_a_time, NULL);
+        list_init(&control->waiting);
         return control;
 }
 
@@ -138,7 +164,6 @@ void control_free(struct control *control)
         if (!control)
                 return;
         assert(control->busy == 0);
-        pthread_mutex_destroy(&control->one_at_a_time);
         free(control);
 }
 

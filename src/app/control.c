@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { MAX_CLIENTS = 16, TIMEOUT_MS = 60000 };
+enum { MAX_CLIENTS = 16, TIMEOUT_MS = 60000, IDLE_CHECK_MS = 20 };
 
 static void socket_path(const struct parts *parts, char *path, size_t size)
 {
@@ -15,17 +15,17 @@ static void socket_path(const struct parts *parts, char *path, size_t size)
 }
 
 /* On a pool thread, behind an operation that succeeded: the server sees what it changed. */
-static void changed(void *arg, struct str operation)
+static enum err changed(void *arg, struct str operation, struct err_note *note)
 {
         struct parts *parts = arg;
-        struct err_note note = {.text = ""};
         enum err err = ERR_OK;
         if (str_starts_with(operation, STR("key.")) && !str_equal(operation, STR("key.list")))
-                err = parts_load_keys(parts, &note);
+                err = parts_load_keys(parts, note);
         if (str_equal(operation, STR("kb.import")) || str_equal(operation, STR("kb.delete")))
-                err = parts_load_knowledge(parts, &note);
+                err = parts_load_knowledge(parts, note);
         if (err)
-                LOG(FAULT, log_note("reason", &note));
+                LOG(FAULT, log_note("reason", note));
+        return err;
 }
 
 static void *control_main(void *arg)
@@ -65,10 +65,21 @@ enum err control_start(struct parts *parts, struct err_note *note)
         return ERR_OK;
 }
 
+/* An operation that runs still reports to this loop, and its transaction is brought to its end. */
+static void stop_when_idle(struct timer *timer)
+{
+        struct parts *parts = list_item(timer, struct parts, control_idle_check);
+        if (control_busy(parts->control))
+                loop_timer_start(parts->control_loop, timer, IDLE_CHECK_MS);
+        else
+                loop_stop(parts->control_loop);
+}
+
 static void closed(void *arg)
 {
         struct parts *parts = arg;
-        loop_stop(parts->control_loop);
+        parts->control_idle_check.fire = stop_when_idle;
+        stop_when_idle(&parts->control_idle_check);
 }
 
 static void close_server(struct task *task)

@@ -7,9 +7,10 @@
 #include "base/metric.h"
 #include "text/faq.h"
 
+#include <assert.h>
 #include <signal.h>
 
-enum { KEYS_ARENA_BYTES = 64 << 20 };
+enum { KEYS_ARENA_BYTES = 64 << 20, READS_IN_FLIGHT = 256 };
 
 static enum metric_label_STORE_ERROR store_error_label(enum err err)
 {
@@ -63,18 +64,20 @@ static enum err open_store(struct parts *parts, struct err_note *note)
         const struct store_sqlite_config config = {
                 .directory = data_dir_path(parts->directory),
                 .queue_max = settings->store_queue_max,
+                /* Whatever was admitted may look up its idempotency key, all of it on one loop. */
+                .lookups_max = settings->admission_max_in_flight + settings->admission_safety_reserve + READS_IN_FLIGHT,
                 .min_free_bytes = (int64_t)settings->store_min_free_bytes,
                 .arg = parts,
                 .on_health = on_health,
                 .on_commit = on_commit,
                 .on_error = on_error,
         };
-        enum err err = store_sqlite_open(&config, &parts->db, note);
-        if (err)
-                return err;
-        admin_store_init(&parts->admin, parts->db);
+        /* First: on_health() may be called before the store is open, and has the last word. */
         readiness_set(&parts->readiness, PART_STORE, PART_OK, ERR_OK);
-        return ERR_OK;
+        enum err err = store_sqlite_open(&config, &parts->db, note);
+        if (!err)
+                admin_store_init(&parts->admin, parts->db);
+        return err;
 }
 
 static const char *policy_directory(const struct parts *parts)
@@ -94,16 +97,23 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note)
         return ERR_OK;
 }
 
+static void log_skipped(const struct err_note *note)
+{
+        LOG(ARTICLE_SKIPPED, log_note("reason", note));
+}
+
 enum err parts_load_knowledge(struct parts *parts, struct err_note *note)
 {
         struct kb_index *index;
-        enum err err = knowledge_load(parts->db, &index, note);
+        enum err err = knowledge_load(parts->db, log_skipped, &index, note);
         if (err)
                 return err;
         LOG(KNOWLEDGE_LOADED, log_i64("articles", (int64_t)kb_index_count(index)));
         snapshot_replace_knowledge(parts->snapshots, index);
         return ERR_OK;
 }
+
+static_assert((int)STORE_KEYS_MAX <= (int)KEYRING_MAX_KEYS, "what can be stored can be loaded");
 
 static bool read_key(const struct store_key *stored, struct api_key *key)
 {
@@ -124,10 +134,12 @@ static enum err read_keys(struct parts *parts, struct arena *arena, struct keyri
         if (err)
                 return err;
         struct api_key *keys = arena_alloc(arena, (stored_count + 1) * sizeof *keys);
-        if (!keys || stored_count > KEYRING_MAX_KEYS)
-                return err_set(note, ERR_TOO_LARGE, "more than %d API keys", KEYRING_MAX_KEYS);
+        if (!keys)
+                return err_set(note, ERR_TOO_LARGE, "the API keys need more memory than they may take");
         for (size_t i = 0; i < stored_count; i++)
                 count += read_key(&stored[i], &keys[count]);
+        if (count > KEYRING_MAX_KEYS)
+                return err_set(note, ERR_TOO_LARGE, "more than %d API keys in force", KEYRING_MAX_KEYS);
         *ret_keyring = keyring_new(keys, count);
         return ERR_OK;
 }
@@ -157,7 +169,12 @@ static enum err seed_knowledge(struct parts *parts, struct err_note *note)
         enum err err = store_sqlite_count_articles(parts->db, &count, note);
         if (err || count > 0)
                 return err;
-        return knowledge_seed(parts->db, faq_embedded(), parts->started_wall_ms, note);
+        err = knowledge_seed(parts->db, faq_embedded(), parts->started_wall_ms, note);
+        if (err != ERR_NO_SPACE)
+                return err;
+        /* Safety messages are still taken then. The next start with room fills it. */
+        LOG(FAULT, log_note("reason", note));
+        return ERR_OK;
 }
 
 static enum err open_snapshots(struct parts *parts, struct err_note *note)
@@ -174,7 +191,12 @@ static enum err open_snapshots(struct parts *parts, struct err_note *note)
         err = policy_load(policy_directory(parts), &policy, note);
         if (err)
                 return err;
-        err = knowledge_load(parts->db, &index, note);
+        err = knowledge_load(parts->db, log_skipped, &index, note);
+        if (err == ERR_TOO_LARGE) {
+                /* No answers from articles is less harm than no safety net. */
+                LOG(FAULT, log_note("reason", note));
+                err = kb_index_new(NULL, 0, &index, note);
+        }
         if (err) {
                 policy_unref(policy);
                 return err;

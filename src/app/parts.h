@@ -43,6 +43,7 @@ struct parts {
         struct server *control_server;
         pthread_t control_thread;
         struct task control_close;
+        struct timer control_idle_check;
 };
 
 /* Opens everything but the sockets. On failure, parts_close() still has to be called. */

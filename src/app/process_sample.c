@@ -4,9 +4,14 @@
 #include "base/metric.h"
 
 #include <dirent.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { SAMPLE_INTERVAL_MS = 1000 };
 
 static double resident_bytes(void)
 {
@@ -19,10 +24,15 @@ static double resident_bytes(void)
         return count == 2 ? (double)resident * (double)sysconf(_SC_PAGESIZE) : 0;
 }
 
+/* The kernel tells their number as the directory's size since Linux 6.2. Before that they have to be
+ * listed, which takes milliseconds when they are many. */
 static double open_descriptors(void)
 {
-        DIR *directory = opendir("/proc/self/fd");
+        struct stat st;
         double count = 0;
+        if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0)
+                return (double)st.st_size;
+        DIR *directory = opendir("/proc/self/fd");
         if (!directory)
                 return 0;
         while (readdir(directory))
@@ -36,13 +46,26 @@ static double seconds(struct timeval time)
         return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
+/* Whether a second has passed since it was true. We are called on loops' threads, by as many clients
+ * as ask: what is costly is looked at once a second for all of them. */
+static bool is_due(void)
+{
+        static atomic_llong due_ms;
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+        long long now_ms = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+        long long due = atomic_load(&due_ms);
+        return now_ms >= due && atomic_compare_exchange_strong(&due_ms, &due, now_ms + SAMPLE_INTERVAL_MS);
+}
+
 static void sample(void *arg)
 {
         const struct readiness *readiness = arg;
         struct rusage usage;
         getrusage(RUSAGE_SELF, &usage);
         METRIC_SET(RESIDENT_MEMORY, 0, resident_bytes());
-        METRIC_SET(OPEN_FDS, 0, open_descriptors());
+        if (is_due())
+                METRIC_SET(OPEN_FDS, 0, open_descriptors());
         METRIC_SET(CPU_SECONDS, 0, seconds(usage.ru_utime) + seconds(usage.ru_stime));
         METRIC_SET(READY, 0, readiness_is_ready(readiness));
 }

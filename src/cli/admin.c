@@ -62,7 +62,10 @@ enum err cli_admin_open(const struct settings *settings, struct cli_admin **ret_
                 *ret_admin = admin;
                 return ERR_OK;
         }
-        const struct store_sqlite_config config = {.directory = settings->data_dir};
+        const struct store_sqlite_config config = {
+                .directory = settings->data_dir,
+                .min_free_bytes = (int64_t)settings->store_min_free_bytes,
+        };
         if (!err)
                 err = store_sqlite_open(&config, &admin->db, note);
         if (err) {

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BATCH_ARTICLES = 500, RESULT_MAX_BYTES = 64 << 20, IMPORT_ARENA_BYTES = 1 << 30 };
 
@@ -23,15 +24,16 @@ static int execute(struct admin *admin, const char *operation, struct str argume
         return err ? cli_complain(CLI_FAILED, "%s", note.text) : CLI_OK;
 }
 
-/* An import under way: articles gather in `arguments` and go out in batches. */
+/* An import under way: articles gather in `arguments` and go out in batches. A server puts them into
+ * force once, at the end: each time costs it a new index. */
 struct import {
         struct admin *admin;
         struct json_parser *parser;
         struct buf arguments;
         struct json_writer writer;
         size_t gathered;
-        int64_t added, updated, unchanged;
-        int status;
+        int64_t added, updated, unchanged; /* of the file */
+        bool is_sent;                      /* something is stored that is not in force yet */
 };
 
 static void begin_batch(struct import *import)
@@ -53,22 +55,43 @@ static int64_t number(struct json object, const char *name)
         return result;
 }
 
+static int send(struct import *import, const char *operation, struct json *ret_result)
+{
+        json_close(&import->writer, ']');
+        json_close(&import->writer, '}');
+        return execute(import->admin, operation, buf_str(&import->arguments), import->parser, ret_result);
+}
+
+static void show_progress(const struct import *import)
+{
+        if (isatty(STDERR_FILENO))
+                fprintf(stderr, "%lld articles\n", (long long)(import->added + import->updated + import->unchanged));
+}
+
 static enum err send_batch(struct import *import)
 {
         struct json result;
         if (import->gathered == 0)
                 return ERR_OK;
-        json_close(&import->writer, ']');
-        json_close(&import->writer, '}');
-        import->status = execute(import->admin, "kb.import", buf_str(&import->arguments), import->parser, &result);
-        if (import->status != CLI_OK)
+        import->is_sent = true;
+        if (send(import, "kb.import_part", &result) != CLI_OK)
                 return ERR_INVALID;
         import->added += number(result, "added");
         import->updated += number(result, "updated");
         import->unchanged += number(result, "unchanged");
-        fprintf(stderr, "%lld articles\n", (long long)(import->added + import->updated + import->unchanged));
+        show_progress(import);
         begin_batch(import);
         return ERR_OK;
+}
+
+/* Also behind a failure: the parts before it are stored. */
+static int put_into_force(struct import *import)
+{
+        struct json result;
+        if (!import->is_sent)
+                return CLI_OK;
+        begin_batch(import);
+        return send(import, "kb.import", &result);
 }
 
 static void write_list(struct json_writer *w, const char *name, const struct str *list, size_t count)
@@ -114,6 +137,7 @@ static int import_file(struct import *import, const char *path)
                 return cli_complain(CLI_FAILED, "%s", note.text);
         arena_init(&arena, IMPORT_ARENA_BYTES);
         begin_batch(import);
+        import->added = import->updated = import->unchanged = 0;
         const struct kb_sink sink = {gather, import, &arena};
         enum err err = kb_parse(format, str_from(path), buf_str(&text), &sink, &report);
         if (!err)
@@ -136,6 +160,8 @@ static int import(struct admin *admin, struct json_parser *parser, struct settin
         buf_init(&import.arguments, ADMIN_MAX_BYTES);
         for (size_t i = 0; i < operands->count && status == CLI_OK; i++)
                 status = import_file(&import, operands->items[i]);
+        int in_force = put_into_force(&import);
+        status = status == CLI_OK ? in_force : status;
         buf_deinit(&import.arguments);
         return status;
 }

@@ -9,6 +9,8 @@
  * key.list {} -> {"keys":[…]}
  * key.revoke {"name"} -> {"name"}
  * kb.import {"articles":[{"id","title","body","url","locale","aliases":[…],"tags":[…]}]} -> {"added","updated","unchanged"}
+ * kb.import_part: as kb.import, but a server answers from the articles only behind the next kb.import,
+ *   which may bring none: so that it builds its index once and not for each part of a large import
  * kb.list {} -> {"articles":[{"id","title","locale","url"}]}
  * kb.delete {"id"} -> {"id"}
  * kb.search {"query"[,"limit"]} -> {"hits":[{"id","title","url","score"}]}

@@ -205,23 +205,35 @@ static void post_bodies(struct builder *builder)
         }
 }
 
-static enum err check_article(const struct article *article, size_t number, struct err_note *note)
+static bool is_any_over(const struct str *items, size_t count, size_t max)
 {
-        if (article->id.len == 0 || article->title.len == 0)
-                return err_set(note, ERR_INVALID, "article %zu has no %s", number + 1,
-                               article->id.len ? "title" : "id");
+        for (size_t i = 0; i < count; i++)
+                if (items[i].len > max)
+                        return true;
+        return false;
+}
+
+enum err kb_article_check(const struct article *article, struct err_note *note)
+{
+        const size_t max = KB_TITLE_BYTES_MAX;
+        if (article->id.len == 0)
+                return err_set(note, ERR_INVALID, "no id; give the article an \"id\" that stays the same");
+        if (article->title.len == 0)
+                return err_set(note, ERR_INVALID, "no title; write the question that the article answers");
         if (article->alias_count > KB_ALIASES_MAX || article->tag_count > KB_TAGS_MAX)
-                return err_set(note, ERR_TOO_LARGE, "article %zu has more than %d aliases or %d tags",
-                               number + 1, KB_ALIASES_MAX, KB_TAGS_MAX);
+                return err_set(note, ERR_TOO_LARGE, "more than %d aliases or %d tags; leave some out", KB_ALIASES_MAX,
+                               KB_TAGS_MAX);
+        if (article->title.len > max)
+                return err_set(note, ERR_TOO_LARGE, "title over %zu bytes; shorten it", max);
         if (article->body.len > KB_BODY_BYTES_MAX)
-                return err_set(note, ERR_TOO_LARGE, "article %zu is longer than %d bytes", number + 1,
-                               KB_BODY_BYTES_MAX);
-        bool is_too_long = article->title.len > KB_TITLE_BYTES_MAX;
-        for (size_t i = 0; i < article->alias_count; i++)
-                is_too_long |= article->aliases[i].len > KB_TITLE_BYTES_MAX;
-        if (is_too_long)
-                return err_set(note, ERR_TOO_LARGE, "title or alias of article %zu is longer than %d bytes",
-                               number + 1, KB_TITLE_BYTES_MAX);
+                return err_set(note, ERR_TOO_LARGE, "body over %d bytes; split the article", KB_BODY_BYTES_MAX);
+        if (is_any_over(article->aliases, article->alias_count, max))
+                return err_set(note, ERR_TOO_LARGE, "alias over %zu bytes; shorten it", max);
+        if (is_any_over(article->tags, article->tag_count, max))
+                return err_set(note, ERR_TOO_LARGE, "tag over %zu bytes; shorten it", max);
+        if (article->id.len > max || article->locale.len > max || article->url.len > KB_URL_BYTES_MAX)
+                return err_set(note, ERR_TOO_LARGE, "id or locale over %zu bytes or url over %d; shorten it", max,
+                               KB_URL_BYTES_MAX);
         return ERR_OK;
 }
 
@@ -250,9 +262,9 @@ static enum err check_articles(const struct article *articles, size_t count, str
         if (count > KB_ARTICLES_MAX)
                 return err_set(note, ERR_TOO_LARGE, "more than %d articles", KB_ARTICLES_MAX);
         for (size_t i = 0; i < count; i++) {
-                enum err err = check_article(articles + i, i, note);
+                enum err err = kb_article_check(articles + i, note);
                 if (err)
-                        return err;
+                        return err_prefix(note, err, "article %zu: ", i + 1);
         }
         return check_ids(articles, count, note);
 }

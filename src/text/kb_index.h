@@ -21,7 +21,8 @@
 
 enum {
         KB_ARTICLES_MAX = 100000,
-        KB_TITLE_BYTES_MAX = 1024, /* an alias too */
+        KB_TITLE_BYTES_MAX = 1024, /* an id, an alias, a tag too */
+        KB_URL_BYTES_MAX = 2048,
         KB_BODY_BYTES_MAX = 65536,
         KB_ALIASES_MAX = 64,
         KB_TAGS_MAX = 64,
@@ -43,6 +44,10 @@ struct kb_hit {
         const struct article *article; /* borrowed from the index */
         double score;                  /* 0..1 */
 };
+
+/* Whether an index takes this article: ERR_INVALID without id or title, ERR_TOO_LARGE over a cap. The
+ * note says what and what to do, but not which article: the caller knows its place. */
+enum err kb_article_check(const struct article *article, struct err_note *note) MUST_USE;
 
 /* Copies the articles. ERR_TOO_LARGE over a cap, ERR_INVALID for an article without id or title,
  * ERR_EXISTS for a repeated id; the note names the article. */

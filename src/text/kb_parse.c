@@ -118,20 +118,10 @@ static size_t list_max(enum field field)
 
 static bool is_complete(struct parse *parse, const struct article *article)
 {
-        if (article->id.len == 0)
-                return refuse(parse, "no id; give the article an \"id\" that stays the same");
-        if (article->title.len == 0)
-                return refuse(parse, "no title; write the question that the article answers");
-        if (article->body.len == 0)
-                return refuse(parse, "no body; write the answer");
-        if (article->title.len > KB_TITLE_BYTES_MAX)
-                return refuse(parse, "title over %d bytes; shorten it", KB_TITLE_BYTES_MAX);
-        if (article->body.len > KB_BODY_BYTES_MAX)
-                return refuse(parse, "body over %d bytes; split the article", KB_BODY_BYTES_MAX);
-        for (size_t i = 0; i < article->alias_count; i++)
-                if (article->aliases[i].len > KB_TITLE_BYTES_MAX)
-                        return refuse(parse, "alias over %d bytes; shorten it", KB_TITLE_BYTES_MAX);
-        return true;
+        struct err_note note;
+        if (kb_article_check(article, &note) != ERR_OK)
+                return refuse(parse, "%s", note.text);
+        return article->body.len > 0 || refuse(parse, "no body; write the answer");
 }
 
 static enum err deliver(struct parse *parse, const struct article *article)

@@ -397,6 +397,49 @@ static void over_the_queue_a_commit_is_refused_but_never_before_it_returned(void
         assert_int_equal(store_sqlite_queued(fixture.db), 0);
 }
 
+static void safety_records_may_queue_up_beyond_the_maximum_by_a_bounded_reserve(void **state)
+{
+        (void)state;
+        sqlite3 *holder;
+        char path[96];
+        fixture_close();
+        fixture.config.queue_max = 8;
+        fixture.config.busy_timeout_ms = 200;
+        fixture_open();
+        snprintf(path, sizeof path, "%s/triaged.db", fixture.directory);
+        assert_ok(sqlite_db_open(path, &(struct sqlite_options){.cache_kib = 64}, &holder, NULL));
+        assert_ok(sqlite_db_exec(holder, "BEGIN IMMEDIATE", NULL)); /* nothing leaves the queue */
+        for (size_t i = 0; i < 9; i++)
+                start_commit(sample_init(i));
+        for (size_t i = 9; i < 9 + 66 + 1; i++)
+                start_commit(sample_of_safety(i, SEVERITY_HIGH, 5000));
+        assert_ok(sqlite_db_exec(holder, "COMMIT", NULL));
+        sqlite3_close(holder);
+        wait_for(76);
+        for (size_t i = 0; i < 76; i++) {
+                bool is_over = i == 8 || i == 75; /* a quarter of 8 and 64 more for safety */
+                assert_int_equal(fixture.samples[i].commit.result, is_over ? ERR_OVERLOADED : ERR_OK);
+        }
+}
+
+static void as_many_look_ups_as_the_loop_was_given_are_under_way(void **state)
+{
+        (void)state;
+        enum { MAX = 400 };
+        static struct store_message_query queries[MAX + 1];
+        fixture_close();
+        fixture.config.lookups_max = MAX;
+        fixture_open();
+        for (size_t i = 0; i <= MAX; i++) {
+                queries[i] = (struct store_message_query){
+                        .id = {7, 7}, .viewer.sees_all = true, .arena = &fixture.arena, .done = on_found};
+                fixture.store->ops->find_message(fixture.store, &queries[i]);
+        }
+        wait_for(MAX + 1);
+        for (size_t i = 0; i <= MAX; i++)
+                assert_int_equal(queries[i].result, i < MAX ? ERR_NOT_FOUND : ERR_OVERLOADED);
+}
+
 static size_t left_to_start;
 
 static void on_committed_start_another(struct store_commit *commit)
@@ -544,6 +587,8 @@ int main(void)
                 CASE(one_bad_row_does_not_fail_its_batch),
                 CASE(a_refused_record_leaves_no_row_behind),
                 CASE(over_the_queue_a_commit_is_refused_but_never_before_it_returned),
+                CASE(safety_records_may_queue_up_beyond_the_maximum_by_a_bounded_reserve),
+                CASE(as_many_look_ups_as_the_loop_was_given_are_under_way),
                 CASE(the_log_is_emptied_while_commits_go_on),
                 CASE(keys_are_added_listed_and_revoked),
                 CASE(articles_are_put_once_and_only_changes_count),

@@ -101,6 +101,58 @@ static void below_the_floor_only_safety_records_are_stored(void **state)
         assert_int_equal(number("SELECT count(*) FROM message"), 1);
 }
 
+static void below_the_floor_administration_takes_no_room_and_cures_nothing(void **state)
+{
+        (void)state;
+        struct err_note note;
+        struct store_article_counts counts;
+        struct store_article article = {
+                .id = STR("a"), .title = STR("t"), .body = STR("b"), .updated_at_ms = 1};
+        struct store_key key = {.name = STR("shop"), .scopes = STR("classify"), .rate_per_minute = -1};
+        int64_t id;
+        assert_ok(store_sqlite_put_articles(fixture.db, &article, 1, &counts, NULL));
+        assert_ok(store_sqlite_add_key(fixture.db, &key, &id, NULL));
+        struct statvfs fs;
+        assert_int_equal(statvfs(fixture.directory, &fs), 0);
+        fixture_close();
+        fixture.config.min_free_bytes = (int64_t)(fs.f_bavail * fs.f_frsize) * 2;
+        fixture_open();
+        for (int i = 0; i < 100 && health().is_ready; i++)
+                usleep(20000);
+        assert_int_equal(health().err, ERR_NO_SPACE); /* though nobody wrote */
+        article.body = STR("more");
+        assert_int_equal(store_sqlite_put_articles(fixture.db, &article, 1, &counts, &note), ERR_NO_SPACE);
+        assert_non_null(strstr(note.text, "floor"));
+        key.name = STR("other");
+        assert_int_equal(store_sqlite_add_key(fixture.db, &key, &id, &note), ERR_NO_SPACE);
+        /* What takes no room is done, and does not make the store look well. */
+        assert_ok(store_sqlite_revoke_key(fixture.db, STR("shop"), 5, NULL));
+        assert_ok(store_sqlite_delete_article(fixture.db, STR("a"), NULL));
+        assert_int_equal(health().err, ERR_NO_SPACE);
+        assert_int_equal(fixture.health_changes, 1);
+}
+
+static void an_import_that_would_reach_the_floor_is_refused(void **state)
+{
+        (void)state;
+        static char body[65536];
+        static struct store_article articles[4096];
+        struct store_article_counts counts;
+        struct statvfs fs;
+        memset(body, 'x', sizeof body);
+        for (size_t i = 0; i < 4096; i++)
+                articles[i] = (struct store_article){
+                        .id = STR("a"), .title = STR("t"), .body = {body, sizeof body}, .updated_at_ms = 1};
+        assert_int_equal(statvfs(fixture.directory, &fs), 0);
+        fixture_close();
+        fixture.config.min_free_bytes = (int64_t)(fs.f_bavail * fs.f_frsize) - (256 << 20);
+        fixture_open();
+        assert_int_equal(store_sqlite_put_articles(fixture.db, articles, 4096, &counts, NULL), ERR_NO_SPACE);
+        assert_ok(store_sqlite_put_articles(fixture.db, articles, 1, &counts, NULL));
+        assert_true(health().is_ready);
+        assert_int_equal(fixture.health_changes, 0);
+}
+
 static void a_locked_database_is_busy_until_the_lock_is_gone(void **state)
 {
         (void)state;
@@ -262,6 +314,8 @@ int main(void)
                 CASE(a_full_disk_refuses_and_recovers_by_itself),
                 CASE(a_full_database_acknowledges_only_what_it_holds),
                 CASE(below_the_floor_only_safety_records_are_stored),
+                CASE(below_the_floor_administration_takes_no_room_and_cures_nothing),
+                CASE(an_import_that_would_reach_the_floor_is_refused),
                 CASE(a_locked_database_is_busy_until_the_lock_is_gone),
                 CASE(a_failed_fsync_acknowledges_nothing_and_is_final),
                 CASE(a_damaged_file_is_refused_at_open),
