@@ -20,6 +20,7 @@ struct fake {
         enum err err;
         char name[64], arguments[256];
         char changed[64];
+        enum err change_err;
         atomic_int running;
         atomic_int most_running;
 };
@@ -39,10 +40,11 @@ static enum err execute(struct admin *admin, struct str name, struct str argumen
         return fake->err ? err_set(note, fake->err, "because") : ERR_OK;
 }
 
-static void changed(void *arg, struct str operation)
+static enum err changed(void *arg, struct str operation, struct err_note *note)
 {
-        struct fake *fake = arg;
-        snprintf(fake->changed, sizeof fake->changed, "%.*s", STR_ARGS(operation));
+        struct fake *used = arg;
+        snprintf(used->changed, sizeof used->changed, "%.*s", STR_ARGS(operation));
+        return used->change_err ? err_set(note, used->change_err, "not in force") : ERR_OK;
 }
 
 static struct fake fake;
@@ -142,6 +144,15 @@ static void an_operation_gets_its_name_and_arguments_and_tells_its_result(void *
         assert_non_null(strstr(answer, "application/json"));
 }
 
+static void a_change_that_is_not_in_force_is_told(void **state)
+{
+        (void)state;
+        char answer[4096];
+        fake.change_err = ERR_IO;
+        assert_int_not_equal(ask("POST", "/control/key.revoke", "{}", answer, sizeof answer), 200);
+        assert_non_null(strstr(answer, "not in force"));
+}
+
 static void an_operation_that_fails_is_a_problem_and_changes_nothing(void **state)
 {
         (void)state;
@@ -202,6 +213,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_operation_gets_its_name_and_arguments_and_tells_its_result),
+                cmocka_unit_test(a_change_that_is_not_in_force_is_told),
                 cmocka_unit_test(an_operation_that_fails_is_a_problem_and_changes_nothing),
                 cmocka_unit_test(anything_else_is_not_found_and_not_executed),
                 cmocka_unit_test(operations_run_one_at_a_time),
