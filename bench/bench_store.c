@@ -119,7 +119,6 @@ static void prepare(struct slot *slots, size_t in_flight)
                                              " three weeks ago?"),
                         .metadata = SAFE_LITERAL("{\"locale\":\"en\",\"conversation_id\":\"c-9001\"}"),
                         .answer = {{bench.answer, sizeof bench.answer}},
-                        .status = 200,
                         .outcome = &bench.outcome,
                 };
         }

@@ -13,7 +13,7 @@
 enum { READER_CACHE_KIB = 256 };
 
 static const char *const texts[READER_COUNT] = {
-        [READER_REPLAY] = "SELECT i.fingerprint, m.id, m.check_word, m.status, m.answer"
+        [READER_REPLAY] = "SELECT i.fingerprint, m.id, m.check_word, m.answer"
                           " FROM idempotency i JOIN message m ON m.id = i.message_row"
                           " WHERE i.key = ? AND i.expires_at > ?",
         [READER_MESSAGE] = "SELECT key_id, check_word, answer FROM message WHERE id = ?",
@@ -63,11 +63,10 @@ static enum err replay_row(sqlite3_stmt *stmt, struct store_replay *replay)
         memcpy(found.bytes, sqlite3_column_blob(stmt, 0), sizeof found.bytes);
         if (!digest_equal(&found, wanted))
                 return ERR_MISMATCH;
-        if (!column_copy(stmt, 4, replay->arena, &replay->answer.safe))
+        if (!column_copy(stmt, 3, replay->arena, &replay->answer.safe))
                 return ERR_TOO_LARGE;
         replay->id.row = (uint64_t)sqlite3_column_int64(stmt, 1);
         replay->id.check = (uint64_t)sqlite3_column_int64(stmt, 2);
-        replay->status = sqlite3_column_int(stmt, 3);
         return ERR_OK;
 }
 

@@ -15,7 +15,7 @@ static const char *const texts[ROWS_COUNT] = {
         [ROWS_COMMIT] = "COMMIT",
         [ROWS_MESSAGE] =
                 "INSERT INTO message(id, check_word, received_at, key_id, channel, category, intent,"
-                " secondary_intent, confidence, source, severity, request_id, status, text, metadata,"
+                " secondary_intent, confidence, source, severity, request_id, is_refused, text, metadata,"
                 " customer_id, model, prompt_version, decision_path, is_cached, action, priority,"
                 " needs_review, article_id, answer)"
                 " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -100,7 +100,7 @@ static enum err write_message(struct rows *rows, const struct store_record *reco
         bind_word(&b, source_name(verdict->source));
         bind_word(&b, severity_name(verdict->severity));
         bind_text(&b, ident_str(&record->request_id));
-        bind_i64(&b, record->status);
+        bind_i64(&b, record->is_refused);
         bind_text(&b, record->text.safe);
         bind_text(&b, record->metadata.safe);
         bind_text(&b, record->customer_id.safe);

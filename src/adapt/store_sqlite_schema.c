@@ -10,7 +10,7 @@ static const char *const steps[] = {
         " id INTEGER PRIMARY KEY, check_word INTEGER NOT NULL, received_at INTEGER NOT NULL,"
         " key_id INTEGER NOT NULL, channel TEXT NOT NULL, category TEXT NOT NULL, intent TEXT NOT NULL,"
         " secondary_intent TEXT, confidence REAL NOT NULL, source TEXT NOT NULL, severity TEXT NOT NULL,"
-        " request_id TEXT NOT NULL, status INTEGER NOT NULL, text TEXT NOT NULL, metadata TEXT,"
+        " request_id TEXT NOT NULL, is_refused INTEGER NOT NULL, text TEXT NOT NULL, metadata TEXT,"
         " customer_id TEXT, model TEXT, prompt_version TEXT, decision_path TEXT, is_cached INTEGER NOT NULL,"
         " action TEXT, priority TEXT NOT NULL, needs_review INTEGER NOT NULL, article_id TEXT,"
         " answer TEXT NOT NULL) STRICT;"

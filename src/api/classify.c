@@ -107,7 +107,7 @@ static void replied(void *arg, const struct triage_reply *reply)
         }
         if (reply->is_replay)
                 call_add_header(call, "Idempotency-Replayed", STR("true"));
-        call_json(call, reply->status, reply->answer.safe);
+        call_json(call, 200, reply->answer.safe);
 }
 
 /* The client is gone. The exchange still wants its answer, which nobody will read. */

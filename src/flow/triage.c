@@ -259,7 +259,6 @@ static enum state replay(struct triage *t)
                 return t->reply || is_hit(t) ? REDACT : refuse(t, ERR_CANCELLED, 0);
         if (err == ERR_OK) {
                 t->result.answer = t->look_up.answer;
-                t->result.status = t->look_up.status;
                 t->result.id = t->look_up.id;
                 t->result.is_replay = true;
                 err = t->request.is_too_long ? ERR_TOO_LARGE : ERR_OK;
@@ -340,7 +339,7 @@ static void fill_record(struct triage *t)
         record->request_id = request->request_id;
         record->text = t->text;
         record->metadata = metadata_json(t);
-        record->status = request->is_too_long ? 400 : 200;
+        record->is_refused = request->is_too_long;
         record->outcome = &t->outcome;
         record->customer_id = redacted_metadata(t, "customer_id");
         record->product_id = redacted_metadata(t, "product_id");
@@ -398,7 +397,6 @@ static enum state stored(struct triage *t)
                 return refuse(t, told(t->commit.result), 1);
         t->env->stored(&t->request, &t->outcome, t->reply != NULL);
         t->result.answer = t->record.answer;
-        t->result.status = t->record.status;
         t->result.id = t->record.id;
         t->result.outcome = &t->outcome;
         t->result.err = t->request.is_too_long ? ERR_TOO_LARGE : ERR_OK;

@@ -72,7 +72,6 @@ struct triage_request {
 struct triage_reply {
         enum err err;
         struct safe_text answer; /* JSON; on ERR_OK, and on ERR_TOO_LARGE when a hit was recorded */
-        int status;              /* stored with the answer */
         struct record_id id;     /* row 0: nothing was stored */
         bool is_replay;
         const struct outcome *outcome; /* NULL when nothing was decided, and for replays */

@@ -48,7 +48,7 @@ struct store_record {
         struct safe_text text;
         struct safe_text metadata; /* JSON object */
         struct safe_text answer;   /* the JSON answer as the client gets it */
-        int status;                /* its HTTP status */
+        bool is_refused;           /* the client was told no, though danger in it was recorded */
         const struct outcome *outcome;
         struct safe_text customer_id; /* absent when not sent */
         struct safe_text product_id;
@@ -72,7 +72,6 @@ struct store_replay {
         int64_t now_ms;
         struct arena *arena;
         struct safe_text answer;
-        int status;
         struct record_id id;
         enum err result;
         void (*done)(struct store_replay *replay);

@@ -86,7 +86,6 @@ static void run_child(int pipe_fd)
                 slot->record = (struct store_record){
                         .received_at_ms = 1000,
                         .request_id = ident_random("req_"),
-                        .status = 200,
                         .text = SAFE_LITERAL("somebody used my card"),
                         .answer = SAFE_LITERAL("{\"category\":\"safety_compliance\"}"),
                         .outcome = &child.outcome,

@@ -49,7 +49,6 @@ static void keep(struct world *world, const struct store_record *record)
                 .id = record->id,
                 .answer = alloc_copy(record->answer.safe.ptr, record->answer.safe.len),
                 .text = alloc_copy(record->text.safe.ptr, record->text.safe.len),
-                .status = record->status,
                 .severity = record->outcome->compliance.severity,
                 .has_ticket = record->outcome->ticket.is_open,
         };
@@ -88,7 +87,6 @@ static void look_up(struct store_replay *op)
                 bool is_same = digest_equal(&record->fingerprint, &op->idempotency->fingerprint);
                 op->result = is_same ? ERR_OK : ERR_MISMATCH;
                 op->answer.safe = arena_copy(op->arena, str_from(record->answer));
-                op->status = record->status;
                 op->id = record->id;
         }
 }

@@ -15,7 +15,6 @@ struct world_record {
         struct record_id id;
         char *answer; /* owns */
         char *text;   /* owns */
-        int status;
         bool has_key;
         struct digest key;
         struct digest fingerprint;

@@ -159,7 +159,6 @@ static inline struct sample *sample_init(size_t i)
                 .channel = CHANNEL_CHAT,
                 .text = SAFE_LITERAL("what are your hours"),
                 .answer = SAFE_LITERAL("{\"reply\":\"nine to five\"}"),
-                .status = 200,
                 .outcome = &sample->outcome,
         };
         assert_true(ident_from(STR("req_1"), &sample->record.request_id));
