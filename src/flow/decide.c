@@ -50,7 +50,7 @@ static struct verdict by_model(const struct policy_facts *policy, const struct m
         if (is_safety)
                 verdict.severity = floor_of(policy, verdict.intent);
         struct str path = arena_format(arena, "embedded model: %s, probability %d %%", intent_name(verdict.intent),
-                                       (int)(verdict.confidence * 100));
+                                       (int)(verdict.confidence * 100 + 0.5));
         verdict.decision_path = path_or(path, STR("embedded model"));
         return verdict;
 }
