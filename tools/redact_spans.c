@@ -18,8 +18,7 @@ static void write_span(struct json_writer *w, const struct pii_span *span)
         json_u64(w, span->start);
         json_key(w, "end");
         json_u64(w, span->end);
-        json_key(w, "type");
-        json_str(w, str_from(pii_type_name(span->type)));
+        json_member(w, "type", str_from(pii_type_name(span->type)));
         json_close(w, '}');
 }
 
@@ -37,8 +36,7 @@ static enum err answer(struct json record, struct buf *out, struct err_note *not
         if (err)
                 return err_set(note, err, "more than %d spans in one text", SPANS_MAX);
         json_open(&w, '{');
-        json_key(&w, "id");
-        json_str(&w, id_text);
+        json_member(&w, "id", id_text);
         json_key(&w, "spans");
         json_open(&w, '[');
         for (size_t i = 0; i < count; i++)

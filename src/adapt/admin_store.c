@@ -38,12 +38,6 @@ static struct str text_argument(const struct operation *op, struct json object, 
         return text;
 }
 
-static void member(struct operation *op, const char *name, struct str value)
-{
-        json_key(&op->result, name);
-        json_str(&op->result, value);
-}
-
 /* 256 random bits in base64url behind "tk_". */
 static struct str make_key(struct arena *arena)
 {
@@ -97,9 +91,9 @@ static enum err key_add(struct operation *op)
                 return err;
         json_key(&op->result, "id");
         json_i64(&op->result, key.id);
-        member(op, "name", key.name);
-        member(op, "scopes", key.scopes);
-        member(op, "key", text);
+        json_member(&op->result, "name", key.name);
+        json_member(&op->result, "scopes", key.scopes);
+        json_member(&op->result, "key", text);
         return ERR_OK;
 }
 
@@ -108,8 +102,8 @@ static void write_key(struct operation *op, const struct store_key *key)
         json_open(&op->result, '{');
         json_key(&op->result, "id");
         json_i64(&op->result, key->id);
-        member(op, "name", key->name);
-        member(op, "scopes", key->scopes);
+        json_member(&op->result, "name", key->name);
+        json_member(&op->result, "scopes", key->scopes);
         if (key->rate_per_minute >= 0) {
                 json_key(&op->result, "rate_per_minute");
                 json_i64(&op->result, key->rate_per_minute);
@@ -148,7 +142,7 @@ static enum err key_revoke(struct operation *op)
                 return err_set(op->note, ERR_INVALID, "the name of a key is needed");
         enum err err = store_sqlite_revoke_key(op->db, name, op->now_ms, op->note);
         if (!err)
-                member(op, "name", name);
+                json_member(&op->result, "name", name);
         return err;
 }
 
@@ -247,10 +241,10 @@ static enum err kb_list(struct operation *op)
         json_open(&op->result, '[');
         for (size_t i = 0; i < count; i++) {
                 json_open(&op->result, '{');
-                member(op, "id", articles[i].id);
-                member(op, "title", articles[i].title);
-                member(op, "locale", articles[i].locale);
-                member(op, "url", articles[i].url);
+                json_member(&op->result, "id", articles[i].id);
+                json_member(&op->result, "title", articles[i].title);
+                json_member(&op->result, "locale", articles[i].locale);
+                json_member(&op->result, "url", articles[i].url);
                 json_close(&op->result, '}');
         }
         json_close(&op->result, ']');
@@ -264,7 +258,7 @@ static enum err kb_delete(struct operation *op)
                 return err_set(op->note, ERR_INVALID, "the id of an article is needed");
         enum err err = store_sqlite_delete_article(op->db, id, op->note);
         if (!err)
-                member(op, "id", id);
+                json_member(&op->result, "id", id);
         return err;
 }
 
@@ -274,9 +268,9 @@ static void write_hits(struct operation *op, const struct kb_hit *hits, size_t c
         json_open(&op->result, '[');
         for (size_t i = 0; i < count; i++) {
                 json_open(&op->result, '{');
-                member(op, "id", hits[i].article->id);
-                member(op, "title", hits[i].article->title);
-                member(op, "url", hits[i].article->url);
+                json_member(&op->result, "id", hits[i].article->id);
+                json_member(&op->result, "title", hits[i].article->title);
+                json_member(&op->result, "url", hits[i].article->url);
                 json_key(&op->result, "score");
                 json_fixed(&op->result, hits[i].score, 4);
                 json_close(&op->result, '}');

@@ -181,10 +181,8 @@ static void write_payload(struct buf *buf, const struct next_step *step)
         buf_reset(buf);
         struct json_writer w = {.buf = buf};
         json_open(&w, '{');
-        json_key(&w, "description");
-        json_str(&w, step->description);
-        json_key(&w, "priority");
-        json_str(&w, str_from(priority_name(step->priority)));
+        json_member(&w, "description", step->description);
+        json_member(&w, "priority", str_from(priority_name(step->priority)));
         json_key(&w, "parameters");
         json_open(&w, '{');
         for (size_t i = 0; i < step->parameter_count; i++) {

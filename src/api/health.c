@@ -11,10 +11,8 @@ void health_handle(struct call *call)
         struct json_writer w = {.buf = buf};
         buf_reset(buf);
         json_open(&w, '{');
-        json_key(&w, "status");
-        json_str(&w, STR("ok"));
-        json_key(&w, "version");
-        json_str(&w, str_from(config->version));
+        json_member(&w, "status", STR("ok"));
+        json_member(&w, "version", str_from(config->version));
         json_key(&w, "uptime_s");
         json_i64(&w, (clock_wall_ms(loop_clock(call->api->loop)) - config->started_wall_ms) / 1000);
         json_close(&w, '}');

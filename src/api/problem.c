@@ -105,10 +105,8 @@ static void write_fields(struct json_writer *w, const struct problem_detail *det
         json_open(w, '[');
         for (size_t i = 0; i < detail->field_count; i++) {
                 json_open(w, '{');
-                json_key(w, "field");
-                json_str(w, detail->fields[i].pointer);
-                json_key(w, "message");
-                json_str(w, str_from(detail->fields[i].message));
+                json_member(w, "field", detail->fields[i].pointer);
+                json_member(w, "message", str_from(detail->fields[i].message));
                 json_close(w, '}');
         }
         json_close(w, ']');
@@ -120,12 +118,9 @@ static void write_safety(struct json_writer *w, const struct problem_detail *det
                 return;
         json_key(w, "safety");
         json_open(w, '{');
-        json_key(w, "severity");
-        json_str(w, str_from(severity_name(detail->severity)));
-        json_key(w, "reply");
-        json_str(w, detail->safety_reply);
-        json_key(w, "message_id");
-        json_str(w, detail->message_id);
+        json_member(w, "severity", str_from(severity_name(detail->severity)));
+        json_member(w, "reply", detail->safety_reply);
+        json_member(w, "message_id", detail->message_id);
         json_close(w, '}');
 }
 
@@ -135,24 +130,17 @@ void problem_write(enum problem problem, const struct problem_detail *detail, st
         struct json_writer w = {.buf = buf};
         struct str text = str_from(detail->text ? detail->text : problems[problem].title);
         json_open(&w, '{');
-        json_key(&w, "type");
-        json_str(&w, STR("about:blank"));
-        json_key(&w, "title");
-        json_str(&w, str_from(problems[problem].title));
+        json_member(&w, "type", STR("about:blank"));
+        json_member(&w, "title", str_from(problems[problem].title));
         json_key(&w, "status");
         json_i64(&w, problems[problem].status);
-        json_key(&w, "detail");
-        json_str(&w, text);
+        json_member(&w, "detail", text);
         if (instance.ptr) {
-                json_key(&w, "instance");
-                json_str(&w, instance);
+                json_member(&w, "instance", instance);
         }
-        json_key(&w, "error");
-        json_str(&w, str_from(problems[problem].code));
-        json_key(&w, "message");
-        json_str(&w, text);
-        json_key(&w, "request_id");
-        json_str(&w, ident_str(request_id));
+        json_member(&w, "error", str_from(problems[problem].code));
+        json_member(&w, "message", text);
+        json_member(&w, "request_id", ident_str(request_id));
         if (detail->retry_after_s) {
                 json_key(&w, "retry_after_seconds");
                 json_u64(&w, detail->retry_after_s);

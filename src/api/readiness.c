@@ -45,8 +45,7 @@ void readiness_write(const struct readiness *readiness, struct buf *buf)
         bool is_ready = readiness_is_ready(readiness);
         const char *status = is_ready ? "ready" : readiness_is_draining(readiness) ? "draining" : "not_ready";
         json_open(&w, '{');
-        json_key(&w, "status");
-        json_str(&w, str_from(status));
+        json_member(&w, "status", str_from(status));
         json_key(&w, "checks");
         json_open(&w, '{');
         for (size_t i = 0; i < PART_COUNT; i++) {
@@ -54,11 +53,9 @@ void readiness_write(const struct readiness *readiness, struct buf *buf)
                 enum err err = (enum err)atomic_load(&readiness->errors[i]);
                 json_key(&w, part_names[i]);
                 json_open(&w, '{');
-                json_key(&w, "status");
-                json_str(&w, str_from(state_names[state]));
+                json_member(&w, "status", str_from(state_names[state]));
                 if (err != ERR_OK) {
-                        json_key(&w, "error");
-                        json_str(&w, str_from(err_name(err)));
+                        json_member(&w, "error", str_from(err_name(err)));
                 }
                 json_close(&w, '}');
         }

@@ -19,28 +19,19 @@ struct listing {
 static void write_review(struct json_writer *w, struct arena *arena, const struct review *review)
 {
         json_open(w, '{');
-        json_key(w, "message_id");
-        json_str(w, record_id_text(arena, "msg_", review->id));
-        json_key(w, "request_id");
-        json_str(w, ident_str(&review->request_id));
+        json_member(w, "message_id", record_id_text(arena, "msg_", review->id));
+        json_member(w, "request_id", ident_str(&review->request_id));
         json_key(w, "received_at");
         json_time(w, review->received_at_ms);
         json_key(w, "due_at");
         json_time(w, review->due_at_ms);
-        json_key(w, "category");
-        json_str(w, str_from(category_name(review->category)));
-        json_key(w, "intent");
-        json_str(w, str_from(intent_name(review->intent)));
-        json_key(w, "severity");
-        json_str(w, str_from(review->severity ? severity_name(review->severity) : NULL));
-        json_key(w, "channel");
-        json_str(w, str_from(channel_name(review->channel)));
-        json_key(w, "reason");
-        json_str(w, review->reason);
-        json_key(w, "status");
-        json_str(w, review->status);
-        json_key(w, "text");
-        json_str(w, review->text.safe);
+        json_member(w, "category", str_from(category_name(review->category)));
+        json_member(w, "intent", str_from(intent_name(review->intent)));
+        json_member(w, "severity", str_from(review->severity ? severity_name(review->severity) : NULL));
+        json_member(w, "channel", str_from(channel_name(review->channel)));
+        json_member(w, "reason", review->reason);
+        json_member(w, "status", review->status);
+        json_member(w, "text", review->text.safe);
         json_close(w, '}');
 }
 

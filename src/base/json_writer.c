@@ -98,6 +98,12 @@ void json_str(struct json_writer *w, struct str text)
         buf_append_char(w->buf, '"');
 }
 
+void json_member(struct json_writer *w, const char *name, struct str text)
+{
+        json_key(w, name);
+        json_str(w, text);
+}
+
 void json_u64(struct json_writer *w, uint64_t value)
 {
         separate(w);

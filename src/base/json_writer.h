@@ -27,6 +27,8 @@ void json_key(struct json_writer *w, const char *name);
 void json_key_str(struct json_writer *w, struct str name);
 
 void json_str(struct json_writer *w, struct str text); /* absent: null */
+/* Key and string at once. */
+void json_member(struct json_writer *w, const char *name, struct str text);
 void json_u64(struct json_writer *w, uint64_t value);
 void json_i64(struct json_writer *w, int64_t value);
 void json_bool(struct json_writer *w, bool value);

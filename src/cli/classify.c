@@ -129,8 +129,7 @@ static int classify_text(struct session *session, const char *text)
         struct classify_body read;
         struct err_note note = {.text = ""};
         json_open(&w, '{');
-        json_key(&w, "message");
-        json_str(&w, str_from(text));
+        json_member(&w, "message", str_from(text));
         json_close(&w, '}');
         enum err err = utf8_is_valid(str_from(text)) && !body.is_over
                                ? classify_body_read(session->parser, buf_str(&body), &arena, &read, &note)
@@ -151,14 +150,11 @@ static void print_bad_line(struct session *session, size_t line, const char *mes
         struct json_writer w = {.buf = &session->out};
         buf_reset(&session->out);
         json_open(&w, '{');
-        json_key(&w, "error");
-        json_str(&w, STR("validation_error"));
+        json_member(&w, "error", STR("validation_error"));
         json_key(&w, "line");
         json_u64(&w, line);
-        json_key(&w, "field");
-        json_str(&w, pointer);
-        json_key(&w, "message");
-        json_str(&w, str_from(message));
+        json_member(&w, "field", pointer);
+        json_member(&w, "message", str_from(message));
         json_close(&w, '}');
         buf_append_char(&session->out, '\n');
         fwrite(session->out.ptr, 1, session->out.len, stdout);

@@ -9,20 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BATCH_ARTICLES = 500, RESULT_MAX_BYTES = 64 << 20, IMPORT_ARENA_BYTES = 1 << 30 };
-
-static int execute(struct admin *admin, const char *operation, struct str arguments, struct json_parser *parser,
-                   struct json *ret_result)
-{
-        struct err_note note = {.text = ""};
-        struct buf result;
-        buf_init(&result, RESULT_MAX_BYTES);
-        enum err err = admin_execute(admin, str_from(operation), arguments, &result, &note);
-        if (!err)
-                err = json_parse(parser, buf_str(&result), ret_result, &note);
-        buf_deinit(&result);
-        return err ? cli_complain(CLI_FAILED, "%s", note.text) : CLI_OK;
-}
+enum { BATCH_ARTICLES = 500, IMPORT_ARENA_BYTES = 1 << 30 };
 
 /* An import under way: articles gather in `arguments` and go out in batches. A server puts them into
  * force once, at the end: each time costs it a new index. */
@@ -59,7 +46,7 @@ static int send(struct import *import, const char *operation, struct json *ret_r
 {
         json_close(&import->writer, ']');
         json_close(&import->writer, '}');
-        return execute(import->admin, operation, buf_str(&import->arguments), import->parser, ret_result);
+        return cli_execute(import->admin, operation, buf_str(&import->arguments), import->parser, ret_result);
 }
 
 static void show_progress(const struct import *import)
@@ -108,16 +95,11 @@ static enum err gather(void *arg, const struct article *article)
         struct import *import = arg;
         struct json_writer *w = &import->writer;
         json_open(w, '{');
-        json_key(w, "id");
-        json_str(w, article->id);
-        json_key(w, "title");
-        json_str(w, article->title);
-        json_key(w, "body");
-        json_str(w, article->body);
-        json_key(w, "url");
-        json_str(w, article->url);
-        json_key(w, "locale");
-        json_str(w, article->locale);
+        json_member(w, "id", article->id);
+        json_member(w, "title", article->title);
+        json_member(w, "body", article->body);
+        json_member(w, "url", article->url);
+        json_member(w, "locale", article->locale);
         write_list(w, "aliases", article->aliases, article->alias_count);
         write_list(w, "tags", article->tags, article->tag_count);
         json_close(w, '}');
@@ -166,15 +148,6 @@ static int import(struct admin *admin, struct json_parser *parser, struct settin
         return status;
 }
 
-static struct str member(struct json object, const char *name)
-{
-        struct json value;
-        struct str text = STR("-");
-        if (json_find(object, str_from(name), &value))
-                json_to_str(value, &text);
-        return text;
-}
-
 static int search(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
 {
         struct json result, hits, hit, score;
@@ -184,10 +157,9 @@ static int search(struct admin *admin, struct json_parser *parser, struct settin
         buf_init(&arguments, 65536);
         struct json_writer w = {.buf = &arguments};
         json_open(&w, '{');
-        json_key(&w, "query");
-        json_str(&w, str_from(operands->items[0]));
+        json_member(&w, "query", str_from(operands->items[0]));
         json_close(&w, '}');
-        int status = execute(admin, "kb.search", buf_str(&arguments), parser, &result);
+        int status = cli_execute(admin, "kb.search", buf_str(&arguments), parser, &result);
         buf_deinit(&arguments);
         if (status != CLI_OK || !json_find(result, STR("hits"), &hits))
                 return status;
@@ -196,7 +168,7 @@ static int search(struct admin *admin, struct json_parser *parser, struct settin
                 double value = 0;
                 if (json_find(hit, STR("score"), &score))
                         json_to_double(score, &value);
-                printf("%.4f  %-28.*s %.*s\n", value, STR_ARGS(member(hit, "id")), STR_ARGS(member(hit, "title")));
+                printf("%.4f  %-28.*s %.*s\n", value, STR_ARGS(cli_text(hit, "id")), STR_ARGS(cli_text(hit, "title")));
         }
         return CLI_OK;
 }
@@ -206,13 +178,13 @@ static int list(struct admin *admin, struct json_parser *parser, struct settings
         struct json result, articles, article;
         if (!cli_all_taken(operands, 0, NULL))
                 return CLI_USAGE;
-        int status = execute(admin, "kb.list", STR("{}"), parser, &result);
+        int status = cli_execute(admin, "kb.list", STR("{}"), parser, &result);
         if (status != CLI_OK || !json_find(result, STR("articles"), &articles))
                 return status;
         struct json_iter iter = json_iter(articles);
         while (json_next(&iter, NULL, &article))
-                printf("%-28.*s %-6.*s %.*s\n", STR_ARGS(member(article, "id")), STR_ARGS(member(article, "locale")),
-                       STR_ARGS(member(article, "title")));
+                printf("%-28.*s %-6.*s %.*s\n", STR_ARGS(cli_text(article, "id")), STR_ARGS(cli_text(article, "locale")),
+                       STR_ARGS(cli_text(article, "title")));
         return CLI_OK;
 }
 
@@ -225,10 +197,9 @@ static int delete_article(struct admin *admin, struct json_parser *parser, struc
         buf_init(&arguments, 65536);
         struct json_writer w = {.buf = &arguments};
         json_open(&w, '{');
-        json_key(&w, "id");
-        json_str(&w, str_from(operands->items[0]));
+        json_member(&w, "id", str_from(operands->items[0]));
         json_close(&w, '}');
-        int status = execute(admin, "kb.delete", buf_str(&arguments), parser, &result);
+        int status = cli_execute(admin, "kb.delete", buf_str(&arguments), parser, &result);
         buf_deinit(&arguments);
         return status;
 }
@@ -259,7 +230,7 @@ static int run(const struct cli *cli, const struct settings *settings, struct se
                 return cli_complain(CLI_USAGE, "`triaged kb %s` does not exist; see --help", operands->items[0]);
         if (cli_admin_open(settings, &admin, &note) != ERR_OK)
                 return cli_complain(CLI_FAILED, "%s", note.text);
-        struct json_parser *parser = json_parser_new(RESULT_MAX_BYTES, 16);
+        struct json_parser *parser = cli_parser_new();
         operands->items++;
         operands->count--;
         int status = action(cli_admin(admin), parser, operands);

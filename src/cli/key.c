@@ -83,10 +83,8 @@ static int add_key(const struct settings *settings, struct settings_args *operan
         if (!cli_all_taken(operands, 0, NULL))
                 return CLI_USAGE;
         json_open(&w, '{');
-        json_key(&w, "name");
-        json_str(&w, str_from(name));
-        json_key(&w, "scopes");
-        json_str(&w, str_from(scopes));
+        json_member(&w, "name", str_from(name));
+        json_member(&w, "scopes", str_from(scopes));
         if (!add_number(&w, "rate_per_minute", rate) || !add_number(&w, "rate_burst", burst))
                 return cli_complain(CLI_USAGE, "--rate-per-minute and --burst take whole numbers");
         json_close(&w, '}');
@@ -107,8 +105,7 @@ static int revoke_key(const struct settings *settings, struct settings_args *ope
         if (!cli_all_taken(operands, 1, "the key's name"))
                 return CLI_USAGE;
         json_open(&w, '{');
-        json_key(&w, "name");
-        json_str(&w, str_from(operands->items[0]));
+        json_member(&w, "name", str_from(operands->items[0]));
         json_close(&w, '}');
         return execute(settings, "key.revoke", arguments, show_revoked);
 }

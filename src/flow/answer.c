@@ -8,16 +8,12 @@ static void write_next_step(struct json_writer *w, const struct next_step *step)
 {
         json_key(w, "next_step");
         json_open(w, '{');
-        json_key(w, "action");
-        json_str(w, step->action);
-        json_key(w, "description");
-        json_str(w, step->description);
-        json_key(w, "priority");
-        json_str(w, str_from(priority_name(step->priority)));
+        json_member(w, "action", step->action);
+        json_member(w, "description", step->description);
+        json_member(w, "priority", str_from(priority_name(step->priority)));
         json_key(w, "requires_human_review");
         json_bool(w, step->requires_human_review);
-        json_key(w, "external_system");
-        json_str(w, step->external_system);
+        json_member(w, "external_system", step->external_system);
         json_key(w, "parameters");
         json_open(w, '{');
         for (size_t i = 0; i < step->parameter_count; i++) {
@@ -36,12 +32,9 @@ static void write_article(struct json_writer *w, const struct outcome_article *a
                 return;
         }
         json_open(w, '{');
-        json_key(w, "id");
-        json_str(w, article->id);
-        json_key(w, "title");
-        json_str(w, article->title);
-        json_key(w, "url");
-        json_str(w, article->url);
+        json_member(w, "id", article->id);
+        json_member(w, "title", article->title);
+        json_member(w, "url", article->url);
         json_key(w, "score");
         json_fixed(w, article->score, 4);
         json_close(w, '}');
@@ -55,10 +48,8 @@ static void write_ticket(struct json_writer *w, const struct answer *answer)
                 return;
         }
         json_open(w, '{');
-        json_key(w, "id");
-        json_str(w, record_id_text(answer->arena, "tkt_", answer->id));
-        json_key(w, "status");
-        json_str(w, STR("open"));
+        json_member(w, "id", record_id_text(answer->arena, "tkt_", answer->id));
+        json_member(w, "status", STR("open"));
         json_close(w, '}');
 }
 
@@ -71,14 +62,11 @@ static void write_compliance(struct json_writer *w, const struct answer *answer)
                 return;
         }
         json_open(w, '{');
-        json_key(w, "id");
-        json_str(w, record_id_text(answer->arena, "cmp_", answer->id));
-        json_key(w, "severity");
-        json_str(w, str_from(severity_name(compliance->severity)));
+        json_member(w, "id", record_id_text(answer->arena, "cmp_", answer->id));
+        json_member(w, "severity", str_from(severity_name(compliance->severity)));
         json_key(w, "due_at");
         json_time(w, compliance->due_at_ms);
-        json_key(w, "status");
-        json_str(w, STR("pending_review"));
+        json_member(w, "status", STR("pending_review"));
         json_close(w, '}');
 }
 
@@ -86,29 +74,22 @@ static void write_classifier(struct json_writer *w, const struct verdict *verdic
 {
         json_key(w, "classifier");
         json_open(w, '{');
-        json_key(w, "source");
-        json_str(w, str_from(source_name(verdict->source)));
+        json_member(w, "source", str_from(source_name(verdict->source)));
         json_key(w, "cached");
         json_bool(w, verdict->is_cached);
-        json_key(w, "model");
-        json_str(w, verdict->model);
-        json_key(w, "prompt_version");
-        json_str(w, verdict->prompt_version);
+        json_member(w, "model", verdict->model);
+        json_member(w, "prompt_version", verdict->prompt_version);
         json_close(w, '}');
 }
 
 static void write_verdict(struct json_writer *w, const struct verdict *verdict)
 {
-        json_key(w, "category");
-        json_str(w, str_from(category_name(verdict->category)));
-        json_key(w, "intent");
-        json_str(w, str_from(intent_name(verdict->intent)));
-        json_key(w, "secondary_intent");
-        json_str(w, str_from(intent_name(verdict->secondary_intent)));
+        json_member(w, "category", str_from(category_name(verdict->category)));
+        json_member(w, "intent", str_from(intent_name(verdict->intent)));
+        json_member(w, "secondary_intent", str_from(intent_name(verdict->secondary_intent)));
         json_key(w, "confidence");
         json_fixed(w, verdict->confidence, 4);
-        json_key(w, "decision_path");
-        json_str(w, verdict->decision_path);
+        json_member(w, "decision_path", verdict->decision_path);
 }
 
 void answer_write(const struct answer *answer, struct buf *buf)
@@ -116,18 +97,14 @@ void answer_write(const struct answer *answer, struct buf *buf)
         const struct outcome *outcome = answer->outcome;
         struct json_writer w = {.buf = buf};
         json_open(&w, '{');
-        json_key(&w, "message_id");
-        json_str(&w, record_id_text(answer->arena, "msg_", answer->id));
-        json_key(&w, "request_id");
-        json_str(&w, ident_str(answer->request_id));
+        json_member(&w, "message_id", record_id_text(answer->arena, "msg_", answer->id));
+        json_member(&w, "request_id", ident_str(answer->request_id));
         json_key(&w, "timestamp");
         json_time(&w, answer->received_at_ms);
         write_verdict(&w, &outcome->verdict);
         write_next_step(&w, &outcome->next_step);
-        json_key(&w, "reply");
-        json_str(&w, outcome->reply.safe);
-        json_key(&w, "reply_locale");
-        json_str(&w, outcome->reply_locale);
+        json_member(&w, "reply", outcome->reply.safe);
+        json_member(&w, "reply_locale", outcome->reply_locale);
         write_article(&w, &outcome->article);
         write_ticket(&w, answer);
         write_compliance(&w, answer);
