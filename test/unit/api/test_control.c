@@ -151,6 +151,7 @@ static void a_change_that_is_not_in_force_is_told(void **state)
         fake.change_err = ERR_IO;
         assert_int_not_equal(ask("POST", "/control/key.revoke", "{}", answer, sizeof answer), 200);
         assert_non_null(strstr(answer, "not in force"));
+        fake.change_err = ERR_OK;
 }
 
 static void an_operation_that_fails_is_a_problem_and_changes_nothing(void **state)

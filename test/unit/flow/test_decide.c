@@ -38,7 +38,16 @@ static struct safety_finding hit(enum severity severity, enum intent intent)
 /* The model is sure of the category. */
 static struct model_verdict said(enum category category, enum intent intent)
 {
-        struct model_verdict verdict = {category, intent, INTENT_NONE, {0.02, 0.02, 0.02}, 0.9};
+        struct model_verdict verdict = {
+                .category = category,
+                .intent = intent,
+                .secondary_intent = INTENT_NONE,
+                .intents = {INTENT_FAQ, INTENT_TICKET_CREATION, INTENT_FRAUD},
+                .is_out_of_scope = intent == INTENT_OTHER,
+                .probabilities = {0.02, 0.02, 0.02},
+                .confidence = 0.9,
+        };
+        verdict.intents[category] = intent;
         verdict.probabilities[category] = 0.9;
         return verdict;
 }
@@ -78,6 +87,31 @@ static void without_a_hit_the_model_decides(void **state)
                 assert_true(verdict.confidence == 0.9);
                 assert_int_equal(verdict.secondary_intent, INTENT_NONE);
                 assert_false(verdict.is_cached);
+        }
+}
+
+static void safety_has_a_threshold_of_its_own(void **state)
+{
+        (void)state;
+        static const struct {
+                double probabilities[CATEGORY_COUNT];
+                enum category expected;
+                enum intent intent;
+        } cases[] = {
+                {{0.05, 0.50, 0.41}, CATEGORY_SAFETY_COMPLIANCE, INTENT_FRAUD}, /* though an action is likelier */
+                {{0.05, 0.50, 0.39}, CATEGORY_SERVICE_ACTION, INTENT_TICKET_CREATION},
+                {{0.30, 0.20, 0.35}, CATEGORY_INFORMATIONAL, INTENT_FAQ}, /* though safety is likelier */
+                {{0.02, 0.01, 0.04}, CATEGORY_INFORMATIONAL, INTENT_FAQ},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct model_verdict classified = said(CATEGORY_SERVICE_ACTION, INTENT_TICKET_CREATION);
+                for (enum category c = 0; c < CATEGORY_COUNT; c++)
+                        classified.probabilities[c] = cases[i].probabilities[c];
+                struct verdict verdict = decided(nothing, classified);
+                assert_int_equal(verdict.category, cases[i].expected);
+                assert_int_equal(verdict.intent, cases[i].intent);
+                assert_true(verdict.confidence == cases[i].probabilities[cases[i].expected]);
+                assert_int_equal(verdict.severity != SEVERITY_NONE, cases[i].expected == CATEGORY_SAFETY_COMPLIANCE);
         }
 }
 
@@ -207,6 +241,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(without_a_hit_the_model_decides),
+                cmocka_unit_test(safety_has_a_threshold_of_its_own),
                 cmocka_unit_test(a_hit_makes_every_message_a_safety_matter),
                 cmocka_unit_test(severity_is_the_highest_of_rule_floor_and_model),
                 cmocka_unit_test(the_models_intent_becomes_the_secondary_one),
