@@ -139,8 +139,8 @@ static void judge(struct starter *starter, struct json record, struct tally *tal
         tally->answered_right += is_right && is_answered;
         tally->answered_wrong += !is_right && is_answered;
         if (!is_right || !is_answered)
-                print_message("%s %.2f %.*s: %.*s\n", is_right ? "right but unsure" : "wrong", hit.score,
-                              STR_ARGS(hit_id(hit)), STR_ARGS(question));
+                print_error("%s %.2f %.*s: %.*s\n", is_right ? "right but unsure" : "wrong", hit.score,
+                            STR_ARGS(hit_id(hit)), STR_ARGS(question));
 }
 
 static struct tally judge_all(struct starter *starter)
