@@ -128,7 +128,7 @@ static void judge(struct starter *starter, struct json record, struct tally *tal
                 tally->highest_in_vain =
                         hit.score > tally->highest_in_vain ? hit.score : tally->highest_in_vain;
                 if (is_answered)
-                        print_message("in vain %.2f %.*s: %.*s\n", hit.score, STR_ARGS(hit.article->id),
+                        print_error("in vain %.2f %.*s: %.*s\n", hit.score, STR_ARGS(hit.article->id),
                                       STR_ARGS(question));
                 return;
         }
@@ -163,7 +163,7 @@ static struct tally judge_all(struct starter *starter)
 static void paraphrased_questions_find_their_article(void **state)
 {
         struct tally tally = judge_all(*state);
-        print_message(
+        print_error(
                 "recall@1 %zu/%zu, at %.2f: answered right %zu, wrong %zu, in vain %zu/%zu (highest %.2f)\n",
                 tally.right, tally.answerable, threshold, tally.answered_right, tally.answered_wrong,
                 tally.answered_in_vain, tally.unanswerable, tally.highest_in_vain);
