@@ -44,6 +44,7 @@ struct triage {
         struct store_record record;
         struct store_commit commit;
         struct store_replay look_up;
+        struct arena look_up_arena; /* the store's while it looks: a deadline may pass meanwhile */
         struct triage_reply result;
 };
 
@@ -115,6 +116,7 @@ static void end(struct triage *t)
         if (t->is_admitted)
                 admission_leave(t->env->admission);
         timer_stop(t->env->clock->timers, &t->deadline);
+        arena_deinit(&t->look_up_arena);
         if (t->snapshot)
                 snapshot_unpin(t->snapshot);
         triage_discard(t);
@@ -234,9 +236,10 @@ static enum state look_up(struct triage *t)
         t->look_up = (struct store_replay){
                 .idempotency = t->request.idempotency,
                 .now_ms = clock_wall_ms(t->env->clock),
-                .arena = &t->arena,
+                .arena = &t->look_up_arena,
                 .done = looked_up,
         };
+        arena_init(&t->look_up_arena, t->env->arena_bytes);
         t->env->store->ops->replay(t->env->store, &t->look_up);
         return wait(t);
 }
