@@ -333,7 +333,7 @@ static int64_t room_for(const struct store_article *articles, size_t count)
         for (size_t i = 0; i < count; i++)
                 bytes += articles[i].title.len + articles[i].body.len + articles[i].aliases.len +
                          articles[i].tags.len + articles[i].url.len + ARTICLE_OVERHEAD_BYTES;
-        return 2 * (int64_t)bytes + 1;
+        return 2 * (int64_t)bytes;
 }
 
 enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_article *articles,

@@ -101,12 +101,12 @@ static void replied(void *arg, const struct triage_reply *reply)
         METRIC_ADD(IN_FLIGHT, 0, -1);
         count_reply(reply);
         call_add_rate_headers(call, &reply->rate);
+        if (reply->is_replay)
+                call_add_header(call, "Idempotency-Replayed", STR("true"));
         if (reply->err) {
                 tell_refusal(call, reply);
                 return;
         }
-        if (reply->is_replay)
-                call_add_header(call, "Idempotency-Replayed", STR("true"));
         call_json(call, 200, reply->answer.safe);
 }
 
@@ -136,6 +136,7 @@ static void start(struct call *call, struct triage *triage, const struct classif
                   const struct idempotency *used)
 {
         const struct settings *settings = call->api->config.settings;
+        int64_t now_ms = clock_monotonic_us(loop_clock(call->api->loop)) / 1000;
         bool is_voice = body->message.channel == CHANNEL_VOICE;
         const struct triage_request request = {
                 .message = body->message,
@@ -145,7 +146,7 @@ static void start(struct call *call, struct triage *triage, const struct classif
                 .rate = call->rate,
                 .idempotency = used,
                 .started_us = call->request->started_us,
-                .deadline_ms = is_voice ? settings->voice_deadline_ms : settings->deadline_ms,
+                .deadline_at_ms = now_ms + (is_voice ? settings->voice_deadline_ms : settings->deadline_ms),
                 .is_too_long = body->is_too_long,
         };
         call->triage = triage;

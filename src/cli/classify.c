@@ -92,8 +92,11 @@ static bool decide_message(struct session *session, struct message *message, str
         struct outcome outcome;
         struct ident request_id = ident_random("cli_");
         message->received_at_ms = clock_wall_ms(system_clock());
-        if (redact_text(message->text, arena, &workflow.text) != ERR_OK)
-                return false;
+        if (redact_text(message->text, arena, &workflow.text) != ERR_OK) {
+                if (finding.severity == SEVERITY_NONE)
+                        return false;
+                workflow.text = SAFE_LITERAL("[TEXT_WITHHELD]");
+        }
         model_classify(session->model, workflow.text, &classified);
         workflow.verdict = decide(&session->snapshot, &finding, &classified, arena);
         if (!workflow_run(&workflow, &outcome))
@@ -110,10 +113,8 @@ static bool decide_message(struct session *session, struct message *message, str
         return !session->out.is_over;
 }
 
-static int print_decision(struct session *session, struct message *message, struct arena *arena)
+static int print_decision(struct session *session)
 {
-        if (!decide_message(session, message, arena))
-                return cli_complain(CLI_FAILED, "the message cannot be redacted");
         buf_append_char(&session->out, '\n');
         fwrite(session->out.ptr, 1, session->out.len, stdout);
         return CLI_OK;
@@ -136,7 +137,9 @@ static int classify_text(struct session *session, const char *text)
                                : err_set(&note, ERR_SYNTAX, "not valid UTF-8, or too long");
         int status = CLI_FAILED;
         if (!err && !read.is_too_long)
-                status = print_decision(session, &read.message, &arena);
+                status = decide_message(session, &read.message, &arena)
+                                 ? print_decision(session)
+                                 : cli_complain(CLI_FAILED, "the message cannot be redacted");
         else
                 cli_complain(CLI_FAILED, "the message: %s", err == ERR_SYNTAX ? note.text : "must have 1 to 5000 characters and no NUL");
         buf_deinit(&body);
@@ -187,8 +190,10 @@ static int classify_line(struct session *session, const struct buf *line, size_t
                 print_bad_line(session, number, note.text, (struct str){0});
         else if (body.is_too_long)
                 print_bad_line(session, number, "must have at most 5000 characters", STR("/message"));
+        else if (decide_message(session, &body.message, &arena))
+                status = print_decision(session);
         else
-                status = print_decision(session, &body.message, &arena);
+                print_bad_line(session, number, "cannot be redacted", STR("/message"));
         arena_deinit(&arena);
         return status;
 }

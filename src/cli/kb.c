@@ -60,9 +60,9 @@ static enum err send_batch(struct import *import)
         struct json result;
         if (import->gathered == 0)
                 return ERR_OK;
-        import->is_sent = true;
         if (send(import, "kb.import_part", &result) != CLI_OK)
                 return ERR_INVALID;
+        import->is_sent = true;
         import->added += number(result, "added");
         import->updated += number(result, "updated");
         import->unchanged += number(result, "unchanged");

@@ -44,6 +44,7 @@ struct triage {
         struct store_record record;
         struct store_commit commit;
         struct store_replay look_up;
+        struct arena reply_arena;   /* for the text of a refusal, also when the other one is full */
         struct arena look_up_arena; /* the store's while it looks: a deadline may pass meanwhile */
         struct triage_reply result;
 };
@@ -117,6 +118,7 @@ static void end(struct triage *t)
                 admission_leave(t->env->admission);
         timer_stop(t->env->clock->timers, &t->deadline);
         arena_deinit(&t->look_up_arena);
+        arena_deinit(&t->reply_arena);
         if (t->snapshot)
                 snapshot_unpin(t->snapshot);
         triage_discard(t);
@@ -159,7 +161,7 @@ static void tell(struct triage *t)
                 const struct policy *policy = t->snapshot->policy;
                 t->result.severity = decide_severity(policy_facts(policy), &t->finding);
                 t->result.safety_reply = workflow_refusal_reply(policy, &t->finding, &t->request.message, t->result.id,
-                                                                &t->arena);
+                                                                &t->reply_arena);
         }
         tell_client(t->reply_arg, &t->result);
 }
@@ -172,16 +174,11 @@ static void deadline_passed(struct timer *timer)
         tell(t);
 }
 
-static int64_t deadline_at_ms(const struct triage *t)
-{
-        return t->request.started_us / 1000 + t->request.deadline_ms;
-}
-
 /* Before something that waits. */
 static enum state wait(struct triage *t)
 {
         if (!timer_is_armed(&t->deadline) && t->reply)
-                timer_start(t->env->clock->timers, &t->deadline, deadline_at_ms(t));
+                timer_start(t->env->clock->timers, &t->deadline, t->request.deadline_at_ms);
         return WAIT;
 }
 
@@ -356,7 +353,7 @@ static void fill_record(struct triage *t)
 /* Nobody waits any more for what is not danger; storing it would only invite a second one. */
 static bool is_pointless(const struct triage *t)
 {
-        bool is_late = clock_monotonic_us(t->env->clock) / 1000 >= deadline_at_ms(t);
+        bool is_late = clock_monotonic_us(t->env->clock) / 1000 >= t->request.deadline_at_ms;
         return !is_hit(t) && (is_late || !t->reply);
 }
 
@@ -444,6 +441,7 @@ void triage_start(struct triage *triage, const struct triage_request *request, t
         triage->reply = reply_fn;
         triage->reply_arg = arg;
         triage->deadline.fire = deadline_passed;
+        arena_init(&triage->reply_arena, triage->env->arena_bytes);
         run(triage, SAFETY_NET);
 }
 

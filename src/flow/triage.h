@@ -64,7 +64,7 @@ struct triage_request {
         struct rate_limit_rule rate;
         const struct idempotency *idempotency; /* in the triage's arena; NULL: no key was sent */
         int64_t started_us;                    /* monotonic, when its first byte arrived */
-        int64_t deadline_ms;                   /* total, from started_us */
+        int64_t deadline_at_ms; /* monotonic; counts from the complete request: a slow upload has limits of its own */
         bool is_too_long; /* the text was cut at the limit: only a safety hit is recorded */
 };
 

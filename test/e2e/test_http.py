@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -255,3 +256,14 @@ def test_probe_cases_of_http_1_1(make_server, tmp_path):
              and r["id"] != "MAL-POST-CL-HUGE-NO-BODY"]
     assert not wrong, done.stdout
     assert server.get("/api/v1/health").status == 200
+
+
+def test_a_slow_upload_within_its_limits_is_answered(make_server):
+    """The deadline of a request counts from when it is complete."""
+    server = make_server(config={"deadline_ms": 500, "http": {"body_min_rate": 1}}).start()
+    request = classify_bytes("where is my order ORD-4711?")
+    with server.wire() as wire:
+        wire.send(request[:-10])
+        time.sleep(1.2)
+        wire.send(request[-10:])
+        assert wire.receive().status == 200

@@ -124,6 +124,8 @@ def test_two_large_bodies_are_two_requests(make_server):
 def test_danger_in_a_text_over_the_limit_is_recorded_once_for_a_key(make_server):
     server = make_server().start()
     text = "I have chest pain " + "and more " * 1000
-    answers = [check_problem(server.classify(text, key("long")), 400, "validation_error") for _ in range(3)]
+    replies = [server.classify(text, key("long")) for _ in range(3)]
+    assert [reply.header("Idempotency-Replayed") for reply in replies] == [None, "true", "true"]
+    answers = [check_problem(reply, 400, "validation_error") for reply in replies]
     assert len({answer["safety"]["message_id"] for answer in answers}) == 1 == server.count("compliance")
     assert len({answer["safety"]["reply"] for answer in answers}) == 1

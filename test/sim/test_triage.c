@@ -62,7 +62,7 @@ struct order {
         const char *fingerprint;
         uint32_t per_minute; /* 0: no limit */
         bool is_too_long;
-        int64_t age_ms; /* since its first byte arrived */
+        int64_t age_ms; /* since it was complete */
 };
 
 static void send(struct client *client, const struct order *order)
@@ -77,8 +77,8 @@ static void send(struct client *client, const struct order *order)
                 .request_id = ident_random("req_"),
                 .client = 7,
                 .rate = {order->per_minute, order->per_minute},
-                .started_us = clock_monotonic_us(&world.clock) - order->age_ms * 1000,
-                .deadline_ms = 10000,
+                .started_us = clock_monotonic_us(&world.clock),
+                .deadline_at_ms = clock_monotonic_us(&world.clock) / 1000 + 10000 - order->age_ms,
                 .is_too_long = order->is_too_long,
         };
         if (order->key) {
