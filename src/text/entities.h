@@ -12,7 +12,7 @@
 
 /* Absent strings where the text names none; of several, the first. */
 struct entities {
-        struct safe_text order_id; /* as written, without '#' and white space: "ORD-12345", "123456" */
+        struct safe_text order_id; /* as written, without a leading '#': "ORD-12345", "123456" */
         struct safe_text amount;   /* number and ISO 4217 code: "19.90 EUR" */
         struct safe_text product;  /* a quoted name or a product code, at most 60 bytes */
 };
