@@ -42,7 +42,7 @@ static void make_files(void)
                 char target[64];
                 files[i] = memfd_create("policy", MFD_CLOEXEC);
                 assert(files[i] >= 0);
-                snprintf(target, sizeof target, "/proc/%d/fd/%d", (int)getpid(), files[i]);
+                snprintf(target, sizeof target, "/proc/self/fd/%d", files[i]);
                 file_name(i, path);
                 bool is_linked = symlink(target, path) == 0;
                 assert(is_linked);
