@@ -17,7 +17,7 @@ static void check_order(struct str order)
         assert(order.len > 0 && utf8_is_valid(order));
         bool has_digit = false;
         for (size_t i = 0; i < order.len; i++) {
-                assert(order.ptr[i] != '#' && (unsigned char)order.ptr[i] > ' ');
+                assert((unsigned char)order.ptr[i] > ' ' && (i > 0 || order.ptr[i] != '#'));
                 has_digit |= order.ptr[i] >= '0' && order.ptr[i] <= '9';
         }
         assert(has_digit);
