@@ -14,16 +14,38 @@
 #include "policy/policy_parts.h"
 #include "policy/settings.h"
 
-/* Files in memory, and a directory of links to them: the loaders want names. */
+/* Files in memory, and a directory of links to them while they are loaded: the loaders want names. */
 static int files[POLICY_FILE_COUNT];
-static char directory[] = "/tmp/fuzz_policy.XXXXXX";
+static char directory[32];
 
 static void file_name(enum policy_file file, char ret_path[64])
 {
         snprintf(ret_path, 64, "%s/%s", directory, policy_file_name(file));
 }
 
-static void remove_files(void)
+static void make_files(void)
+{
+        for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++) {
+                files[i] = memfd_create("policy", MFD_CLOEXEC);
+                assert(files[i] >= 0);
+        }
+}
+
+static void link_files(void)
+{
+        snprintf(directory, sizeof directory, "/tmp/fuzz_policy.XXXXXX");
+        bool is_made = mkdtemp(directory) != NULL;
+        for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++) {
+                char path[64];
+                char target[64];
+                snprintf(target, sizeof target, "/proc/self/fd/%d", files[i]);
+                file_name(i, path);
+                is_made = is_made && symlink(target, path) == 0;
+        }
+        assert(is_made);
+}
+
+static void unlink_files(void)
 {
         char path[64];
         for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++) {
@@ -31,23 +53,6 @@ static void remove_files(void)
                 unlink(path);
         }
         rmdir(directory);
-}
-
-static void make_files(void)
-{
-        bool is_made = mkdtemp(directory) != NULL;
-        assert(is_made);
-        for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++) {
-                char path[64];
-                char target[64];
-                files[i] = memfd_create("policy", MFD_CLOEXEC);
-                assert(files[i] >= 0);
-                snprintf(target, sizeof target, "/proc/self/fd/%d", files[i]);
-                file_name(i, path);
-                bool is_linked = symlink(target, path) == 0;
-                assert(is_linked);
-        }
-        atexit(remove_files);
 }
 
 static void write_file(enum policy_file file, struct str before, struct str middle, struct str after)
@@ -129,29 +134,37 @@ static void load_settings(void)
         settings_free(&settings);
 }
 
+/* The other files are the shipped ones. */
+static void write_policy(enum policy_file file, struct str input, bool is_splice)
+{
+        for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++)
+                write_file(i, policy_builtin(i), STR(""), STR(""));
+        if (is_splice)
+                write_spliced(file, input);
+        else
+                write_file(file, input, STR(""), STR(""));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const struct str kinds = STR_INIT("trfTRF"); /* in the order of enum policy_file */
         struct str input = fuzz_input(data, size);
         char kind = (char)fuzz_take_byte(&input);
+        const char *found = memchr(kinds.ptr, kind, kinds.len);
+        if (kind != 's' && !found)
+                return 0;
         if (!files[0])
                 make_files();
-        if (kind == 's') {
+        link_files();
+        if (found) {
+                size_t index = (size_t)(found - kinds.ptr);
+                write_policy((enum policy_file)(index % POLICY_FILE_COUNT), input,
+                             index >= POLICY_FILE_COUNT);
+                load_policy();
+        } else {
                 write_file(0, input, STR(""), STR(""));
                 load_settings();
-                return 0;
         }
-        const char *found = kind ? memchr(kinds.ptr, kind, kinds.len) : NULL;
-        if (!found)
-                return 0;
-        size_t index = (size_t)(found - kinds.ptr);
-        for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++)
-                write_file(i, policy_builtin(i), STR(""), STR(""));
-        enum policy_file file = (enum policy_file)(index % POLICY_FILE_COUNT);
-        if (index < POLICY_FILE_COUNT)
-                write_file(file, input, STR(""), STR(""));
-        else
-                write_spliced(file, input);
-        load_policy();
+        unlink_files();
         return 0;
 }
