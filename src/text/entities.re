@@ -143,13 +143,21 @@ static bool take_amount(struct str token, struct arena *arena, struct entities *
         return found->amount.safe.ptr != NULL;
 }
 
+/* The bytes of the quote at each end of `name`; 0 when it is not quoted. */
+static size_t quote_bytes(struct str name)
+{
+        if (name.len >= 2 && name.ptr[0] == '"' && name.ptr[name.len - 1] == '"')
+                return 1;
+        bool is_curly = name.len >= 6 && memcmp(name.ptr, "\xe2\x80\x9c", 3) == 0 &&
+                        memcmp(name.ptr + name.len - 3, "\xe2\x80\x9d", 3) == 0;
+        return is_curly ? 3 : 0;
+}
+
 static bool take_product(struct str token, struct arena *arena, struct entities *found)
 {
         struct str name = token;
-        while (name.len && (name.ptr[0] == '"' || (unsigned char)name.ptr[0] == 0xe2)) {
-                size_t quote = name.ptr[0] == '"' ? 1 : 3;
+        for (size_t quote; (quote = quote_bytes(name)) > 0;)
                 name = (struct str){name.ptr + quote, name.len - 2 * quote};
-        }
         if (name.len == 0 || name.len > PRODUCT_MAX_BYTES || found->product.safe.ptr)
                 return true;
         found->product.safe = arena_copy(arena, name);
