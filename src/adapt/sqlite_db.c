@@ -210,11 +210,6 @@ void bind_blob(struct sqlite_binder *binder, const void *ptr, size_t len)
         keep(binder, sqlite3_bind_blob64(binder->stmt, ++binder->last, ptr, len, SQLITE_STATIC));
 }
 
-void bind_null(struct sqlite_binder *binder)
-{
-        keep(binder, sqlite3_bind_null(binder->stmt, ++binder->last));
-}
-
 struct str column_text(sqlite3_stmt *stmt, int column)
 {
         const unsigned char *text = sqlite3_column_text(stmt, column);

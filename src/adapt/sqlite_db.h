@@ -58,7 +58,6 @@ void bind_word(struct sqlite_binder *binder, const char *word); /* NULL: NULL */
 void bind_i64(struct sqlite_binder *binder, int64_t value);
 void bind_real(struct sqlite_binder *binder, double value);
 void bind_blob(struct sqlite_binder *binder, const void *ptr, size_t len);
-void bind_null(struct sqlite_binder *binder);
 
 /* A column's text, borrowed until the next step; absent for NULL. */
 struct str column_text(sqlite3_stmt *stmt, int column);

@@ -108,19 +108,6 @@ static void read_entry(struct reader *r, struct str key, struct json value)
                         (struct metadata_entry){{arena_copy(r->arena, key)}, {text}};
 }
 
-static bool is_locale(struct str text)
-{
-        if (text.len < 2 || text.len > 35)
-                return false;
-        for (size_t i = 0; i < text.len; i++) {
-                char c = text.ptr[i];
-                bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-                if (!is_letter && !(i >= 2 && ((c >= '0' && c <= '9') || c == '-')))
-                        return false;
-        }
-        return true;
-}
-
 static void read_metadata(struct reader *r, struct json value)
 {
         struct message *message = &r->body->message;
@@ -138,7 +125,7 @@ static void read_metadata(struct reader *r, struct json value)
                 if (json_type(entry) != JSON_NULL)
                         read_entry(r, key, entry);
         struct str locale = message_metadata(message, STR("locale")).raw;
-        if (locale.ptr && !is_locale(locale))
+        if (locale.ptr && !locale_is_tag(locale))
                 complain(r, STR("/metadata/locale"), "must be a BCP 47 language tag");
 }
 

@@ -61,7 +61,7 @@ static bool wants_help(const struct settings_args *args)
 static int run_command(int argc, char **argv)
 {
         static const char *const aliases[][2] = {{"--version", "version"}, {"-V", "version"}};
-        const struct cli cli = {.version = APP_VERSION, .environment = environ, .serve = app_run};
+        const struct cli cli = {.version = APP_VERSION, .serve = app_run};
         const char *name = argc > 1 ? argv[1] : "";
         if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
                 return print_help(stdout);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { DISTANCE_MAX_BYTES = 64 };
+
 struct str str_from(const char *text)
 {
         return (struct str){text, text ? strlen(text) : 0};
@@ -67,6 +69,31 @@ bool str_to_u64(struct str s, uint64_t *ret_value)
         }
         *ret_value = value;
         return true;
+}
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+        size_t ab = a < b ? a : b;
+        return ab < c ? ab : c;
+}
+
+size_t str_distance(struct str a, struct str b)
+{
+        size_t row[DISTANCE_MAX_BYTES + 1];
+        if (a.len > DISTANCE_MAX_BYTES || b.len > DISTANCE_MAX_BYTES)
+                return SIZE_MAX;
+        for (size_t j = 0; j <= b.len; j++)
+                row[j] = j;
+        for (size_t i = 1; i <= a.len; i++) {
+                size_t diagonal = row[0];
+                row[0] = i;
+                for (size_t j = 1; j <= b.len; j++) {
+                        size_t replaced = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+                        diagonal = row[j];
+                        row[j] = smallest(row[j] + 1, row[j - 1] + 1, replaced);
+                }
+        }
+        return row[b.len];
 }
 
 int str_compare(struct str a, struct str b)

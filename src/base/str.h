@@ -46,6 +46,10 @@ struct str str_split(struct str *s, char separator);
 /* All of `s` as a decimal number without sign, spaces or leading plus; false otherwise. */
 bool str_to_u64(struct str s, uint64_t *ret_value);
 
+/* How many letters must be put in, taken out or replaced to make one of the other (Levenshtein, by
+ * Wagner and Fischer 1974, one row at a time); SIZE_MAX when one has over 64 bytes. For "did you mean". */
+size_t str_distance(struct str a, struct str b);
+
 /* memcmp order, then length. */
 int str_compare(struct str a, struct str b);
 

@@ -15,7 +15,6 @@ enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 /* What the commands cannot know themselves. */
 struct cli {
         const char *version;
-        char *const *environment;
         int (*serve)(const struct settings *settings);
 };
 

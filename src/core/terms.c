@@ -69,3 +69,16 @@ enum category intent_category(enum intent intent)
         assert(intent < INTENT_OTHER);
         return categories_of_intents[intent];
 }
+
+bool locale_is_tag(struct str text)
+{
+        if (text.len < 2 || text.len > 35)
+                return false;
+        for (size_t i = 0; i < text.len; i++) {
+                char c = text.ptr[i];
+                bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+                if (!is_letter && (i < 2 || !((c >= '0' && c <= '9') || c == '-')))
+                        return false;
+        }
+        return true;
+}

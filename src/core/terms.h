@@ -47,6 +47,9 @@ bool severity_from(struct str name, enum severity *ret_severity);
 bool channel_from(struct str name, enum channel *ret_channel);
 bool priority_from(struct str name, enum priority *ret_priority);
 
+/* Whether the text has the form of a BCP 47 language tag: "en", "de-AT". */
+bool locale_is_tag(struct str text);
+
 /* The category that the intent belongs to; not asked for INTENT_OTHER and INTENT_NONE. */
 enum category intent_category(enum intent intent);
 

@@ -6,19 +6,6 @@ static const struct str file_keys[] = {STR_INIT("default_locale"), STR_INIT("rep
 static const struct str channel_keys[] = {STR_INIT("default"), STR_INIT("chat"), STR_INIT("voice"),
                                           STR_INIT("mail"), STR_INIT("api")};
 
-static bool is_locale(struct str text)
-{
-        if (text.len < 2 || text.len > 35)
-                return false;
-        for (size_t i = 0; i < text.len; i++) {
-                char c = text.ptr[i];
-                bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-                if (!is_letter && (i < 2 || !((c >= '0' && c <= '9') || c == '-')))
-                        return false;
-        }
-        return true;
-}
-
 /* The text under `key`, a correct template; absent when the key is. */
 static struct str read_template(struct policy *policy, struct yaml_check *check, const struct yaml_node *map,
                                 const char *key)
@@ -33,7 +20,7 @@ static struct str read_template(struct policy *policy, struct yaml_check *check,
 static void read_locale(struct policy *policy, struct yaml_check *check, const struct yaml_node *node,
                         struct reply_locale *locale)
 {
-        if (!is_locale(node->key))
+        if (!locale_is_tag(node->key))
                 yaml_fail(check, node->line, "locale `%.*s` is not a BCP 47 tag", STR_ARGS(node->key));
         if (!yaml_is_map(check, node, channel_keys, sizeof channel_keys / sizeof *channel_keys))
                 return;

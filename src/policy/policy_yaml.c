@@ -45,38 +45,12 @@ void yaml_where(struct yaml_check *check, const char *format, ...)
         va_end(args);
 }
 
-static size_t smallest(size_t a, size_t b, size_t c)
-{
-        size_t ab = a < b ? a : b;
-        return ab < c ? ab : c;
-}
-
-/* Levenshtein distance, one row at a time; names longer than the row are far from everything. */
-static size_t distance(struct str a, struct str b)
-{
-        size_t row[65];
-        if (a.len >= sizeof row / sizeof *row || b.len >= sizeof row / sizeof *row)
-                return SIZE_MAX;
-        for (size_t j = 0; j <= b.len; j++)
-                row[j] = j;
-        for (size_t i = 1; i <= a.len; i++) {
-                size_t diagonal = row[0];
-                row[0] = i;
-                for (size_t j = 1; j <= b.len; j++) {
-                        size_t replaced = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-                        diagonal = row[j];
-                        row[j] = smallest(row[j] + 1, row[j - 1] + 1, replaced);
-                }
-        }
-        return row[b.len];
-}
-
 void yaml_fail_unknown(struct yaml_check *check, unsigned line, const char *what, struct str name,
                        const struct str *known, size_t count)
 {
         size_t nearest = SIZE_MAX, best = name.len / 3 + 2;
         for (size_t i = 0; i < count; i++) {
-                size_t far = distance(name, known[i]);
+                size_t far = str_distance(name, known[i]);
                 if (far < best) {
                         best = far;
                         nearest = i;

@@ -72,40 +72,17 @@ struct printable printable(struct str text)
         return shown;
 }
 
-static unsigned least(unsigned a, unsigned b)
-{
-        return a < b ? a : b;
-}
-
-/* Edit distance, one row at a time (Wagner and Fischer 1974); both texts are under 64 bytes. */
-static unsigned distance(struct str a, struct str b)
-{
-        unsigned row[SETTING_NAME_BYTES + 1];
-        for (unsigned j = 0; j <= b.len; j++)
-                row[j] = j;
-        for (unsigned i = 1; i <= a.len; i++) {
-                unsigned diagonal = row[0];
-                row[0] = i;
-                for (unsigned j = 1; j <= b.len; j++) {
-                        unsigned replaced = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-                        diagonal = row[j];
-                        row[j] = least(replaced, least(row[j], row[j - 1]) + 1);
-                }
-        }
-        return row[b.len];
-}
-
 enum err setting_unknown(struct str name, enum setting_spelling spelling, struct err_note *note)
 {
         static const char *const what[] = {"key", "variable", "flag"};
         const char *dashes = spelling == SPELLING_FLAG ? "--" : "";
         struct printable shown = printable(name);
         char nearest[SETTING_NAME_BYTES];
-        unsigned best = UINT32_MAX;
+        size_t best = SIZE_MAX;
         for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
                 char known[SETTING_NAME_BYTES];
                 setting_name(setting, spelling, known);
-                unsigned found = distance(str_from(shown.text), str_from(known));
+                size_t found = str_distance(str_from(shown.text), str_from(known));
                 if (found < best) {
                         best = found;
                         memcpy(nearest, known, sizeof nearest);

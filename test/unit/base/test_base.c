@@ -139,6 +139,9 @@ static void strings_are_cut_and_read(void **state)
         assert_false(str_to_u64(STR("18446744073709551616"), &value));
         assert_false(str_to_u64(STR("+1"), &value));
         assert_str_equal(str_trim(STR(" \t x y\r\n")), "x y");
+        assert_int_equal(str_distance(STR("kitten"), STR("sitting")), 3);
+        assert_int_equal(str_distance(STR(""), STR("abc")), 3);
+        assert_true(str_distance(STR("a"), (struct str){(char[65]){0}, 65}) == SIZE_MAX);
 }
 
 static bool is_interrupted;
