@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the policy says about asking an LLM: llm.yaml and prompts/*.yaml. Part of a policy (policy.h). */
+#ifndef POLICY_LLM_POLICY_H
+#define POLICY_LLM_POLICY_H
+
+#include "core/terms.h"
+
+enum { POLICY_MAX_PROMPTS = 16 };
+
+struct policy_prompt {
+        struct str version; /* "1.0.0"; stands in every record that it made */
+        struct str system;  /* with the taxonomy's descriptions filled in */
+        uint32_t weight;    /* of its share in the split; 0: not used */
+};
+
+/* Platt scaling (Platt 1999): p' = 1 / (1 + exp(-(slope * logit(p) + offset))). 1 and 0 change nothing. */
+struct policy_calibration {
+        double slope;
+        double offset;
+};
+
+struct llm_policy {
+        bool sends_safety_hits;                 /* whether messages that the safety net decided are sent, too */
+        double local_is_enough[CATEGORY_COUNT]; /* cascade: from this local probability on the LLM is not asked */
+        double local_safety_floor;              /* from this local probability of safety on the LLM cannot lower it */
+        struct policy_calibration token_probability;
+        struct policy_calibration stated;
+        struct policy_prompt prompts[POLICY_MAX_PROMPTS]; /* ordered by version */
+        size_t prompt_count;
+        uint64_t total_weight; /* over 0 */
+};
+
+/* The prompt for a point in the split; the same point gets the same prompt. */
+const struct policy_prompt *llm_policy_prompt(const struct llm_policy *policy, uint64_t point);
+
+#endif
