@@ -70,14 +70,22 @@ struct answer_cache *answer_cache_new(size_t max_bytes, int64_t ttl_ms)
         return cache;
 }
 
+static void free_chain(struct entry *entry)
+{
+        while (entry) {
+                struct entry *next = entry->next;
+                free(entry);
+                entry = next;
+        }
+}
+
 void answer_cache_free(struct answer_cache *cache)
 {
         if (!cache)
                 return;
         for (size_t i = 0; i < cache->shard_count; i++) {
-                struct list *link;
-                while ((link = list_pop_front(&cache->shards[i].uses)))
-                        free(list_item(link, struct entry, use));
+                for (size_t chain = 0; chain < cache->chain_count; chain++)
+                        free_chain(cache->shards[i].chains[chain]);
                 pthread_mutex_destroy(&cache->shards[i].lock);
                 free(cache->shards[i].chains);
         }
