@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/hash.h"
 
+#include "base/hex.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -137,10 +139,5 @@ bool digest_equal(const struct digest *a, const struct digest *b)
 
 void digest_to_hex(const struct digest *digest, char ret_hex[65])
 {
-        static const char digits[] = "0123456789abcdef";
-        for (size_t i = 0; i < sizeof digest->bytes; i++) {
-                ret_hex[2 * i] = digits[digest->bytes[i] >> 4];
-                ret_hex[2 * i + 1] = digits[digest->bytes[i] & 15];
-        }
-        ret_hex[64] = '\0';
+        hex_write(digest->bytes, sizeof digest->bytes, ret_hex);
 }
