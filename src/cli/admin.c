@@ -37,12 +37,12 @@ static enum err execute_remotely(struct admin *admin, struct str operation, stru
                                  struct err_note *note)
 {
         struct cli_admin *remote = list_item(admin, struct cli_admin, remote);
-        char path[256];
+        char url[256];
         int status;
-        snprintf(path, sizeof path, "/control/%.*s", STR_ARGS(operation));
+        snprintf(url, sizeof url, "http://localhost/control/%.*s", STR_ARGS(operation));
         const struct fetch_request request = {
+                .url = url,
                 .unix_socket = remote->socket_path,
-                .path = path,
                 .body = arguments,
                 .timeout_ms = TIMEOUT_MS,
         };
