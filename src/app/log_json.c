@@ -2,6 +2,7 @@
 #include "app/log_json.h"
 
 #include "app/log_line.h"
+#include "app/thread.h"
 #include "base/alloc.h"
 #include "base/metric.h"
 
@@ -9,7 +10,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,18 +34,6 @@ struct log_json {
         struct buf writing;
         bool is_torn; /* the last write ended within a line */
 };
-
-static int64_t monotonic_ms(void)
-{
-        struct timespec now;
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static struct timespec timespec_from(int64_t ms)
-{
-        return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-}
 
 static void queue_line(struct log_json *log, struct str line, bool is_urgent)
 {
@@ -80,7 +68,7 @@ static void sink(void *arg, enum log_event event, const struct log_field *fields
 
 static bool has_given_up(const struct log_json *log)
 {
-        return monotonic_ms() >= atomic_load(&log->give_up_ms);
+        return thread_now_ms() >= atomic_load(&log->give_up_ms);
 }
 
 /* Waits without an end for a reader, but for the flush's time-out. */
@@ -150,9 +138,9 @@ static void gather(struct log_json *log)
 {
         while (log->filling.len == 0 && !log->is_closing)
                 pthread_cond_wait(&log->wake, &log->lock);
-        struct timespec until = timespec_from(monotonic_ms() + LOG_LINGER_MS);
+        int64_t until_ms = thread_now_ms() + LOG_LINGER_MS;
         while (!log->is_urgent && !log->is_closing && log->filling.len < LOG_QUEUE_BYTES / 4)
-                if (pthread_cond_timedwait(&log->wake, &log->lock, &until) == ETIMEDOUT)
+                if (!thread_wait(&log->wake, &log->lock, until_ms))
                         break;
         log->is_urgent = false;
 }
@@ -183,15 +171,6 @@ static void *run(void *arg)
         return NULL;
 }
 
-static void init_wake(pthread_cond_t *wake)
-{
-        pthread_condattr_t attributes;
-        pthread_condattr_init(&attributes);
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(wake, &attributes);
-        pthread_condattr_destroy(&attributes);
-}
-
 static void discard(struct log_json *log)
 {
         pthread_cond_destroy(&log->wake);
@@ -199,17 +178,6 @@ static void discard(struct log_json *log)
         buf_deinit(&log->filling);
         buf_deinit(&log->writing);
         free(log);
-}
-
-/* Signals, SIGPIPE above all, are for other threads. */
-static int start_thread(struct log_json *log)
-{
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        int failed = pthread_create(&log->thread, NULL, run, log);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return failed;
 }
 
 enum err log_json_start(int fd, enum log_level min_level, struct log_json **ret_log, struct err_note *note)
@@ -221,10 +189,10 @@ enum err log_json_start(int fd, enum log_level min_level, struct log_json **ret_
         log->min_level = min_level;
         log->give_up_ms = INT64_MAX;
         pthread_mutex_init(&log->lock, NULL);
-        init_wake(&log->wake);
+        thread_wake_init(&log->wake);
         buf_init(&log->filling, LOG_QUEUE_BYTES / 2);
         buf_init(&log->writing, LOG_QUEUE_BYTES / 2);
-        int failed = start_thread(log);
+        int failed = thread_start(&log->thread, run, log);
         if (failed) {
                 discard(log);
                 errno = failed;
@@ -240,17 +208,13 @@ void log_json_close(struct log_json *log, uint32_t flush_ms)
         if (!log)
                 return;
         log_set_sink(NULL, NULL);
-        atomic_store(&log->give_up_ms, monotonic_ms() + flush_ms);
+        atomic_store(&log->give_up_ms, thread_now_ms() + flush_ms);
         pthread_mutex_lock(&log->lock);
         log->is_closing = true;
         pthread_mutex_unlock(&log->lock);
         pthread_cond_signal(&log->wake);
         /* A file on a hanging network disk holds the thread where no time-out reaches it: leave both
          * to the end of the process. */
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until = timespec_from((int64_t)until.tv_sec * 1000 + until.tv_nsec / 1000000 + flush_ms +
-                              STUCK_THREAD_MS);
-        if (pthread_timedjoin_np(log->thread, NULL, &until) == 0)
+        if (thread_join(log->thread, flush_ms + STUCK_THREAD_MS))
                 discard(log);
 }
