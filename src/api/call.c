@@ -15,14 +15,14 @@ void call_add_header(struct call *call, const char *name, struct str value)
                 call->headers[call->header_count++] = (struct http_header){str_from(name), value};
 }
 
-static const char *method_name(enum http_method method)
+const char *call_method(const struct call *call)
 {
         static const char *const names[] = {
                 [HTTP_METHOD_GET] = "GET",       [HTTP_METHOD_HEAD] = "HEAD",   [HTTP_METHOD_POST] = "POST",
                 [HTTP_METHOD_PUT] = "PUT",       [HTTP_METHOD_PATCH] = "PATCH", [HTTP_METHOD_DELETE] = "DELETE",
                 [HTTP_METHOD_OPTIONS] = "OPTIONS",
         };
-        return names[method];
+        return names[call->request->method];
 }
 
 static void log_success(const struct call *call, int status, int64_t duration_us)
@@ -30,7 +30,7 @@ static void log_success(const struct call *call, int status, int64_t duration_us
         const struct triage_reply *reply = call->outcome;
         const struct outcome *outcome = reply ? reply->outcome : NULL;
         const struct verdict *verdict = outcome ? &outcome->verdict : NULL;
-        LOG(REQUEST, log_ident("request_id", &call->request_id), log_word("method", method_name(call->request->method)),
+        LOG(REQUEST, log_ident("request_id", &call->request_id), log_word("method", call_method(call)),
             log_word("route", call->route->name), log_i64("status", status), log_i64("duration_us", duration_us),
             log_word("category", verdict ? category_name(verdict->category) : NULL),
             log_word("intent", verdict ? intent_name(verdict->intent) : NULL),
@@ -44,7 +44,7 @@ static void log_success(const struct call *call, int status, int64_t duration_us
 static void log_refusal(const struct call *call, int status, int64_t duration_us)
 {
         enum severity severity = call->outcome ? call->outcome->severity : SEVERITY_NONE;
-        LOG(REFUSED, log_ident("request_id", &call->request_id), log_word("method", method_name(call->request->method)),
+        LOG(REFUSED, log_ident("request_id", &call->request_id), log_word("method", call_method(call)),
             log_word("route", call->route ? call->route->name : "none"), log_i64("status", status),
             log_word("reason", call->reason), log_word("severity", severity ? severity_name(severity) : NULL),
             log_i64("duration_us", duration_us), log_word("channel", call->channel), log_ident("key", &call->key_name));
@@ -64,8 +64,7 @@ static void add_common_headers(struct call *call, int64_t duration_us)
         call_add_header(call, "X-Request-ID", ident_str(&call->request_id));
         call_add_header(call, "X-Process-Time-Ms", duration);
         call_add_header(call, "Server-Timing", arena_format(call->arena, "total;dur=%.*s", STR_ARGS(duration)));
-        call_add_header(call, "traceparent",
-                        trace_parent(exchange_header(call->exchange, STR("traceparent")), call->arena));
+        call_add_header(call, "traceparent", trace_header(call));
         call_add_header(call, "Cache-Control", STR("no-store"));
         call_add_header(call, "X-Content-Type-Options", STR("nosniff"));
 }
@@ -75,6 +74,7 @@ void call_answer(struct call *call, int status, const char *content_type, struct
         int64_t duration_us = clock_monotonic_us(loop_clock(call->api->loop)) - call->request->started_us;
         add_common_headers(call, duration_us);
         count(call, status, duration_us);
+        trace_end(call, status, duration_us);
         if (status >= 400)
                 log_refusal(call, status, duration_us);
         else if (call->route && call->route->is_logged)

@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "api/problem.h"
+#include "base/trace_context.h"
 
 struct call;
 
@@ -47,6 +48,8 @@ struct call {
         struct arena *arena;
         const struct route *route; /* NULL: unknown path */
         struct ident request_id;
+        struct trace_context trace;             /* our span in the caller's trace */
+        unsigned char parent_id[SPAN_ID_BYTES]; /* the caller's span; zeros: the trace begins here */
         struct str client_address; /* behind the trusted proxies */
         bool is_local;             /* the client is on this machine */
         /* The key that was used; id 0: none. */
@@ -63,6 +66,9 @@ struct call {
         const char *channel;                /* NULL: none */
         const char *reason;                 /* the problem's code */
 };
+
+/* "POST". */
+const char *call_method(const struct call *call);
 
 /* Adds a header to the answer; `name` is a constant, `value` lives in the call's arena. */
 void call_add_header(struct call *call, const char *name, struct str value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/call.h"
 #include "api/classify_body.h"
+#include "api/trace.h"
 
 #include "base/log.h"
 #include "base/metric.h"
@@ -117,6 +118,7 @@ static void cancelled(void *arg)
         if (call->triage)
                 triage_cancel(call->triage);
         METRIC_ADD(IN_FLIGHT, 0, -1);
+        trace_end(call, 0, clock_monotonic_us(loop_clock(call->api->loop)) - call->request->started_us);
         exchange_respond(call->exchange, &(struct http_response){.status = 499});
 }
 
@@ -141,6 +143,7 @@ static void start(struct call *call, struct triage *triage, const struct classif
         const struct triage_request request = {
                 .message = body->message,
                 .request_id = call->request_id,
+                .trace = call->trace,
                 .key_id = call->key_id,
                 .client = call->client,
                 .rate = call->rate,

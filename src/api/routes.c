@@ -2,6 +2,7 @@
 #include "api/access.h"
 #include "api/api.h"
 #include "api/call.h"
+#include "api/trace.h"
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -64,6 +65,7 @@ static struct call *call_new(struct api *api, struct exchange *exchange)
         call->request = exchange_request(exchange);
         call->arena = exchange_arena(exchange);
         call->request_id = request_id(exchange);
+        trace_join(call);
         exchange_set_data(exchange, call);
         return call;
 }

@@ -1,53 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/trace.h"
 
-#include "base/hash.h"
+#include "base/metric.h"
+#include "base/span.h"
 
 #include <string.h>
 
-/* "00-" 32 digits "-" 16 digits "-" 2 digits; later versions may append more behind a dash. */
-enum { TRACE_AT = 3, TRACE_DIGITS = 32, SPAN_AT = 36, SPAN_DIGITS = 16, FLAGS_AT = 53, PARENT_BYTES = 55 };
-
-static bool is_hex(struct str text)
+void trace_join(struct call *call)
 {
-        for (size_t i = 0; i < text.len; i++) {
-                char c = text.ptr[i];
-                if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
-                        return false;
+        struct trace_context caller;
+        uint32_t sample_percent = span_has_sink() ? call->api->config.settings->otlp_sample_percent : 0;
+        if (!trace_context_parse(exchange_header(call->exchange, STR("traceparent")), &caller)) {
+                call->trace = trace_context_new(sample_percent);
+                return;
         }
-        return true;
+        call->trace = trace_context_child(&caller);
+        memcpy(call->parent_id, caller.span_id, sizeof call->parent_id);
 }
 
-/* An id of zeros is not one. */
-static bool is_id(struct str text)
+struct str trace_header(const struct call *call)
 {
-        size_t zeros = 0;
-        while (zeros < text.len && text.ptr[zeros] == '0')
-                zeros++;
-        return zeros < text.len && is_hex(text);
+        char text[TRACE_PARENT_BYTES + 1];
+        trace_context_write(&call->trace, text);
+        return arena_copy(call->arena, (struct str){text, TRACE_PARENT_BYTES});
 }
 
-static bool is_valid(struct str sent)
+static void add_verdict(struct span *span, const struct verdict *verdict)
 {
-        if (sent.len < PARENT_BYTES || sent.ptr[2] != '-' || sent.ptr[35] != '-' || sent.ptr[52] != '-')
-                return false;
-        bool is_first_version = memcmp(sent.ptr, "00", 2) == 0;
-        if (memcmp(sent.ptr, "ff", 2) == 0 || (is_first_version ? sent.len != PARENT_BYTES
-                                                                : sent.len > PARENT_BYTES && sent.ptr[PARENT_BYTES] != '-'))
-                return false;
-        return is_hex((struct str){sent.ptr, 2}) && is_hex((struct str){sent.ptr + FLAGS_AT, 2}) &&
-               is_id((struct str){sent.ptr + TRACE_AT, TRACE_DIGITS}) &&
-               is_id((struct str){sent.ptr + SPAN_AT, SPAN_DIGITS});
+        span_add_word(span, "triaged.category", category_name(verdict->category));
+        span_add_word(span, "triaged.intent", intent_name(verdict->intent));
+        span_add_word(span, "triaged.source", source_name(verdict->source));
 }
 
-struct str trace_parent(struct str sent, struct arena *arena)
+void trace_end(const struct call *call, int status, int64_t duration_us)
 {
-        uint64_t words[3];
-        random_bytes(words, sizeof words);
-        words[0] |= 1; /* never zeros */
-        words[2] |= 1;
-        if (is_valid(sent))
-                return arena_format(arena, "00-%.*s-%016lx-%.2s", TRACE_DIGITS, sent.ptr + TRACE_AT, words[2],
-                                    sent.ptr + FLAGS_AT);
-        return arena_format(arena, "00-%016lx%016lx-%016lx-00", words[0], words[1], words[2]);
+        if (!call->route || call->route->label != METRIC_ROUTE_CLASSIFY || !span_is_wanted(&call->trace))
+                return;
+        struct span span;
+        span_init(&span, &call->trace, call->parent_id, "POST /api/v1/classify", SPAN_SERVER);
+        span_set_time(&span, clock_wall_ms(loop_clock(call->api->loop)), duration_us);
+        span_add_word(&span, "http.request.method", call_method(call));
+        span_add_word(&span, "http.route", call->route->path);
+        if (status)
+                span_add_i64(&span, "http.response.status_code", status);
+        if (call->outcome && call->outcome->outcome)
+                add_verdict(&span, &call->outcome->outcome->verdict);
+        span.is_error = status == 0 || status >= 500;
+        span_add_word(&span, "error.type", status == 0 ? "cancelled" : call->reason);
+        span_end(&span);
 }

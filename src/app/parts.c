@@ -2,6 +2,7 @@
 #include "app/parts.h"
 
 #include "adapt/knowledge.h"
+#include "app/app.h"
 #include "app/process_sample.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -223,6 +224,8 @@ enum err parts_open(struct parts *parts, struct err_note *note)
                 err = open_snapshots(parts, note);
         if (!err)
                 err = parts_load_keys(parts, note);
+        if (!err && *settings->otlp_endpoint)
+                err = otlp_start(settings->otlp_endpoint, APP_VERSION, &parts->otlp, note);
         if (!err)
                 process_sample_start(&parts->readiness, parts->started_wall_ms);
         return err;
@@ -231,6 +234,7 @@ enum err parts_open(struct parts *parts, struct err_note *note)
 void parts_close(struct parts *parts)
 {
         metric_set_sampler(NULL, NULL);
+        otlp_close(parts->otlp);
         snapshot_holder_free(parts->snapshots);
         keyring_holder_free(parts->keyrings);
         model_free(parts->model);

@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "api/control.h"
 #include "app/log_json.h"
+#include "app/otlp.h"
 #include "app/worker.h"
 
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct parts {
         int64_t started_wall_ms;
         int64_t started_us;
         struct log_json *log;
+        struct otlp *otlp; /* NULL: spans are not exported */
         struct data_dir *directory;
         struct digest digest_key;
         struct store_sqlite *db;

@@ -25,6 +25,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/trace_context.h"
 #include "core/message.h"
 #include "core/outcome.h"
 #include "guard/admission.h"
@@ -59,6 +60,7 @@ struct triage_env {
 struct triage_request {
         struct message message;
         struct ident request_id;
+        struct trace_context trace; /* the request's own span; calls out are its children */
         int64_t key_id;   /* of the API key; 0: none */
         uint64_t client;  /* who is limited; see guard/rate_limit.h */
         struct rate_limit_rule rate;
