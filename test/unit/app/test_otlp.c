@@ -121,18 +121,26 @@ static void a_collector_that_hangs_neither_blocks_nor_holds_up_the_end(void **st
         double dropped = metric_value(METRIC_SPANS_DROPPED, 0);
         assert_ok(otlp_start(url, "1", &otlp, NULL));
         int64_t start_ms = thread_now_ms();
+        end_spans(OTLP_BATCH_SPANS);
+        usleep(200000); /* until they are on their way */
         end_spans(20 * OTLP_QUEUE_SPANS);
         assert_true(thread_now_ms() - start_ms < OTLP_SEND_MS);
         assert_true(metric_value(METRIC_SPANS_DROPPED, 0) - dropped >= 18 * OTLP_QUEUE_SPANS);
         otlp_close(otlp);
         assert_true(thread_now_ms() - start_ms < OTLP_FLUSH_MS + OTLP_SEND_MS);
-        assert_int_equal((int)(metric_value(METRIC_SPANS_DROPPED, 0) - dropped), 20 * OTLP_QUEUE_SPANS);
+        assert_int_equal((int)(metric_value(METRIC_SPANS_DROPPED, 0) - dropped), 20 * OTLP_QUEUE_SPANS + OTLP_BATCH_SPANS);
         close(fd);
 }
 
-static void none_to_close_is_nothing(void **state)
+static void an_idle_one_ends_at_once(void **state)
 {
         (void)state;
+        struct otlp *otlp;
+        assert_ok(otlp_start("http://127.0.0.1:9", "1", &otlp, NULL));
+        usleep(50000); /* until it waits */
+        int64_t start_ms = thread_now_ms();
+        otlp_close(otlp);
+        assert_true(thread_now_ms() - start_ms < 1000);
         otlp_close(NULL);
 }
 
@@ -142,7 +150,7 @@ int main(void)
                 cmocka_unit_test(a_request_is_as_otlp_has_it),
                 cmocka_unit_test(without_a_collector_spans_are_dropped_and_told_once),
                 cmocka_unit_test(a_collector_that_hangs_neither_blocks_nor_holds_up_the_end),
-                cmocka_unit_test(none_to_close_is_nothing),
+                cmocka_unit_test(an_idle_one_ends_at_once),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

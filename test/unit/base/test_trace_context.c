@@ -102,6 +102,18 @@ static void a_trace_of_zeros_or_capitals_is_not_repeated(void **state)
         }
 }
 
+static void sixteen_characters_are_digits(void **state)
+{
+        (void)state;
+        for (int c = 1; c < 256; c++) {
+                char sent[] = "00-" TRACE "-" SPAN "-00";
+                struct trace_context context;
+                sent[sizeof sent - 2] = (char)c;
+                bool is_digit = strchr("0123456789abcdef", c) != NULL;
+                assert_int_equal(trace_context_parse(str_from(sent), &context), is_digit);
+        }
+}
+
 static void ids_are_drawn_each_time(void **state)
 {
         (void)state;
@@ -181,6 +193,7 @@ int main(void)
                 cmocka_unit_test(a_valid_trace_goes_on_with_a_span_of_ours),
                 cmocka_unit_test(what_is_not_a_valid_trace_begins_a_new_one),
                 cmocka_unit_test(a_trace_of_zeros_or_capitals_is_not_repeated),
+                cmocka_unit_test(sixteen_characters_are_digits),
                 cmocka_unit_test(ids_are_drawn_each_time),
                 cmocka_unit_test(what_is_refused_is_not_written),
                 cmocka_unit_test(what_is_written_is_what_was_read),
