@@ -5,15 +5,16 @@
  * (half-open); enough good ones close it, one bad one opens it again, for longer.
  *
  * It opens on `failures_in_row` failures without a success between them, or when at least
- * `failure_percent` of at least `min_calls` calls of the last 30 s (in buckets of 1 s) failed. The
- * cool-down doubles at each re-opening up to its maximum, with jitter, and is back at its start once
- * the breaker has closed.
+ * `failure_percent` of at least `min_calls` calls of the last 30 s (in buckets of 1 s) failed; the call
+ * that completes `min_calls` may be a success. The cool-down doubles at each re-opening up to its
+ * maximum, jitter beside, and is back at its start once the breaker has closed.
  *
  * A permit carries the breaker's generation (it changes with every state), so that a call which began
  * in an earlier state changes nothing when it ends. A cancelled probe gives its slot back. A probe that
  * is not heard of within `probe_timeout_ms` counts as failed: half-open never sticks.
  *
- * Pure: the caller brings a monotonic time. Thread-safe: one mutex inside.
+ * Pure: the caller brings a monotonic time; where workers' clocks differ, the latest counts. Thread-safe:
+ * one mutex inside.
  */
 #ifndef GUARD_BREAKER_H
 #define GUARD_BREAKER_H
