@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the policy says about asking an LLM: llm.yaml and prompts/*.yaml. Part of a policy (policy.h). */
+/* What the policy says about asking an LLM: llm.yaml and prompts/VERSION.yaml. Part of a policy (policy.h). */
 #ifndef POLICY_LLM_POLICY_H
 #define POLICY_LLM_POLICY_H
 

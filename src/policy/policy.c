@@ -9,7 +9,7 @@
 
 enum {
         POLICY_MAX_BYTES = 4 << 20,   /* what a loaded policy keeps, its net apart */
-        SCRATCH_MAX_BYTES = 48 << 20, /* three files, their trees and their phrases, while loading */
+        SCRATCH_MAX_BYTES = 64 << 20, /* all files, their trees and their phrases, while loading */
 };
 
 /* A load under way. */
@@ -39,7 +39,8 @@ struct str policy_keep(struct policy *policy, struct yaml_check *check, struct s
 
 const char *policy_file_name(enum policy_file file)
 {
-        static const char *const names[POLICY_FILE_COUNT] = {"taxonomy.yaml", "replies.yaml", "safety.yaml"};
+        static const char *const names[POLICY_FILE_COUNT] = {"taxonomy.yaml", "replies.yaml", "safety.yaml",
+                                                              "llm.yaml"};
         return names[file];
 }
 
@@ -52,10 +53,25 @@ struct str policy_builtin(enum policy_file file)
                 return policy_builtin_replies();
         case POLICY_SAFETY:
                 return policy_builtin_safety();
+        case POLICY_LLM:
+                return policy_builtin_llm();
         case POLICY_FILE_COUNT:
                 break;
         }
         return (struct str){0};
+}
+
+/* A directory from before there was an llm.yaml is still a policy. */
+static enum err load_text(struct load *load, const char *directory, enum policy_file file,
+                          struct err_note *note)
+{
+        if (directory) {
+                enum err err = yaml_read_file(&load->scratch, load->names[file], &load->texts[file], note);
+                if (err != ERR_NOT_FOUND || file != POLICY_LLM)
+                        return err;
+        }
+        load->texts[file] = policy_builtin(file);
+        return ERR_OK;
 }
 
 static enum err load_texts(struct load *load, const char *directory, struct err_note *note)
@@ -66,11 +82,7 @@ static enum err load_texts(struct load *load, const char *directory, struct err_
                                    policy_file_name(i));
                 if (len < 0 || (size_t)len >= sizeof load->names[i])
                         return err_set(note, ERR_INVALID, "the name of the policy directory is too long");
-                enum err err = ERR_OK;
-                if (directory)
-                        err = yaml_read_file(&load->scratch, name, &load->texts[i], note);
-                else
-                        load->texts[i] = policy_builtin(i);
+                enum err err = load_text(load, directory, i, note);
                 if (err)
                         return err;
         }
@@ -85,14 +97,16 @@ static const struct yaml_node *load_tree(struct load *load, enum policy_file fil
         return yaml_parse(&load->check, &load->scratch, load->texts[file]);
 }
 
-/* "1.0.0+1a2b3c4d": what was written, and what it was written in. */
+/* "1.0.0+1a2b3c4d": what was written, and what it was written in. The prompts count as they are sent. */
 static struct str version_of(struct load *load, struct str written)
 {
-        struct digest digests[POLICY_FILE_COUNT];
+        const struct llm_policy *llm = &load->policy->facts.llm;
+        struct str parts[POLICY_FILE_COUNT + POLICY_MAX_PROMPTS];
         char hex[65];
-        for (size_t i = 0; i < POLICY_FILE_COUNT; i++)
-                digests[i] = digest_sha256(load->texts[i]);
-        struct digest all = digest_sha256((struct str){(const char *)digests, sizeof digests});
+        memcpy(parts, load->texts, sizeof load->texts);
+        for (size_t i = 0; i < llm->prompt_count; i++)
+                parts[POLICY_FILE_COUNT + i] = llm->prompts[i].system;
+        struct digest all = digest_sha256_parts(parts, POLICY_FILE_COUNT + llm->prompt_count);
         digest_to_hex(&all, hex);
         struct str version = arena_format(&load->policy->arena, "%.*s+%.8s", STR_ARGS(written), hex);
         if (!version.ptr)
@@ -100,18 +114,32 @@ static struct str version_of(struct load *load, struct str written)
         return version;
 }
 
-static void load_parts(struct load *load)
+/* Those of a taxonomy that has none of its own are the shipped ones. */
+static void load_categories(struct load *load, const struct yaml_node *taxonomy)
+{
+        const struct yaml_node *map = yaml_find(taxonomy, "categories");
+        if (!map && !load->check.err)
+                map = yaml_find(yaml_parse(&load->check, &load->scratch, policy_builtin_taxonomy()), "categories");
+        policy_read_categories(load->policy, &load->check, map);
+}
+
+static void load_parts(struct load *load, const char *directory)
 {
         struct policy *policy = load->policy;
         const struct yaml_node *root = load_tree(load, POLICY_REPLIES);
         if (root)
                 policy_read_replies(policy, &load->check, root);
         root = load_tree(load, POLICY_TAXONOMY);
-        if (root)
+        if (root) {
                 policy_read_taxonomy(policy, &load->check, root);
+                load_categories(load, root);
+        }
         root = load_tree(load, POLICY_SAFETY);
         if (root)
                 policy_read_safety(policy, &load->check, root, &load->scratch);
+        root = load_tree(load, POLICY_LLM);
+        if (root)
+                policy_read_llm(policy, &load->check, root, directory, &load->scratch);
         if (load->check.err)
                 return;
         policy->facts.version = version_of(load, policy->facts.version);
@@ -127,7 +155,7 @@ enum err policy_load(const char *directory, struct policy **ret_policy, struct e
         arena_init(&load.scratch, SCRATCH_MAX_BYTES);
         enum err err = load_texts(&load, directory, note);
         if (!err) {
-                load_parts(&load);
+                load_parts(&load, directory);
                 err = load.check.err;
         }
         arena_deinit(&load.scratch);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The policy: what a business decides about triage, read from YAML that it edits.
  *
- * Three files: taxonomy.yaml (categories, intents, actions, severities, gates, SLAs),
- * replies.yaml (approved texts by locale and channel), safety.yaml (the safety net's rules).
- * They are checked as a whole; an error names file and line, and nothing of a bad policy is used.
- * The shipped policy is also built into the binary.
+ * Files: taxonomy.yaml (categories, intents, actions, severities, gates, SLAs), replies.yaml (approved
+ * texts by locale and channel), safety.yaml (the safety net's rules), llm.yaml and prompts/VERSION.yaml
+ * (what asking an LLM means, policy/llm_policy.h). They are checked as a whole; an error names file and
+ * line, and nothing of a bad policy is used. The shipped policy is also built into the binary; llm.yaml,
+ * a prompt and the taxonomy's `categories` are taken from there where a directory has none.
  *
  * A loaded policy is an immutable, reference-counted snapshot: whoever pins it may use it on any
  * thread until the unref. Strings borrow from it.
@@ -15,6 +16,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "core/terms.h"
+#include "policy/llm_policy.h"
 #include "text/safety_net.h"
 
 struct policy;
@@ -57,10 +59,12 @@ struct policy_facts {
         const struct policy_action *escalate;  /* low confidence */
         const struct policy_action *answer;    /* an article was found */
         const struct policy_action *no_answer; /* none was */
+        struct str category_description[CATEGORY_COUNT];
         struct policy_intent intents[INTENT_COUNT];
         struct policy_severity severities[SEVERITY_COUNT]; /* [SEVERITY_NONE] unused */
         enum severity unknown_severity;                    /* when nothing says which */
         const struct safety_net *safety_net;
+        struct llm_policy llm;
 };
 
 /* `directory` NULL: the built-in policy. The new policy has one reference. */

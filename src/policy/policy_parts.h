@@ -2,7 +2,8 @@
 /* What a policy is made of, for the files of this directory only.
  *
  * Each policy_read_x() walks one parsed file, keeps what it needs in the policy's arena and leaves
- * the first fault in the check. Replies are read first, because the taxonomy names them.
+ * the first fault in the check. Replies are read first, because the taxonomy names them;
+ * llm.yaml last, because the prompts hold the taxonomy's descriptions.
  */
 #ifndef POLICY_POLICY_PARTS_H
 #define POLICY_POLICY_PARTS_H
@@ -12,7 +13,7 @@
 #include "policy/policy.h"
 #include "policy/policy_yaml.h"
 
-enum policy_file { POLICY_TAXONOMY, POLICY_REPLIES, POLICY_SAFETY, POLICY_FILE_COUNT };
+enum policy_file { POLICY_TAXONOMY, POLICY_REPLIES, POLICY_SAFETY, POLICY_LLM, POLICY_FILE_COUNT };
 
 enum {
         POLICY_MAX_ACTIONS = 128,
@@ -62,16 +63,37 @@ void policy_read_taxonomy(struct policy *policy, struct yaml_check *check, const
 void policy_read_safety(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
                         struct arena *scratch);
 
+/* What the prompts call the categories: the map `categories` of a taxonomy. */
+void policy_read_categories(struct policy *policy, struct yaml_check *check, const struct yaml_node *map);
+
+/* After the taxonomy, whose descriptions the prompts are filled with. Reads the prompts that llm.yaml
+ * names, too, from `directory` or built in; their texts lie in `scratch` meanwhile. */
+void policy_read_llm(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
+                     const char *directory, struct arena *scratch);
+void policy_read_prompt(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
+                        struct policy_prompt *prompt);
+
 const struct reply *policy_find_reply(const struct replies *replies, struct str name);
 
 /* Fails the check at `line` when brackets or braces do not pair or a variable is unknown. */
 void policy_check_template(struct yaml_check *check, unsigned line, struct str template);
+
+/* The same for a prompt: its variables are other ones, both must be there, and brackets are plain. */
+void policy_check_prompt(struct yaml_check *check, unsigned line, struct str template);
+
+/* Fills a prompt; what the values hold is plain text. Absent when the arena is full. */
+struct str policy_fill_prompt(struct arena *arena, struct str template,
+                              const struct policy_variable *variables, size_t count);
 
 /* The shipped file, as it was at build time. */
 struct str policy_builtin(enum policy_file file);
 struct str policy_builtin_taxonomy(void);
 struct str policy_builtin_replies(void);
 struct str policy_builtin_safety(void);
+struct str policy_builtin_llm(void);
+
+/* The shipped prompt of that version; absent when there is none. */
+struct str policy_builtin_prompt(struct str version);
 
 /* Its name in a directory: "taxonomy.yaml". */
 const char *policy_file_name(enum policy_file file);

@@ -15,7 +15,9 @@ static const struct str file_keys[] = {
         STR_INIT("intents"),
         STR_INIT("severities"),
         STR_INIT("unknown_severity"),
+        STR_INIT("categories"),
 };
+enum { OPTIONAL_FILE_KEYS = 1 }; /* of them, the last */
 static const struct str gate_keys[] = {STR_INIT("informational"), STR_INIT("service_action")};
 static const struct str flow_keys[] = {STR_INIT("low_confidence"), STR_INIT("article_found"),
                                        STR_INIT("no_article")};
@@ -200,6 +202,25 @@ static void read_intents(struct policy *policy, struct yaml_check *check, const 
         }
 }
 
+void policy_read_categories(struct policy *policy, struct yaml_check *check, const struct yaml_node *map)
+{
+        struct str known[CATEGORY_COUNT];
+        static const struct str keys[] = {STR_INIT("description")};
+        for (enum category i = 0; i < CATEGORY_COUNT; i++)
+                known[i] = str_from(category_name(i));
+        yaml_where(check, "categories");
+        if (!yaml_is_map(check, map, known, CATEGORY_COUNT))
+                return;
+        for (enum category i = 0; i < CATEGORY_COUNT && !check->err; i++) {
+                yaml_where(check, "categories");
+                const struct yaml_node *node = yaml_require(check, map, category_name(i));
+                yaml_where(check, "category `%s`", category_name(i));
+                if (yaml_is_map(check, node, keys, COUNT(keys)))
+                        policy->facts.category_description[i] = keep_text(policy, check, node, "description");
+        }
+        yaml_where(check, "%s", "");
+}
+
 static void check_sla_order(struct yaml_check *check, const struct yaml_node *map,
                             const struct policy_severity *severities)
 {
@@ -260,7 +281,7 @@ void policy_read_taxonomy(struct policy *policy, struct yaml_check *check, const
         struct policy_facts *facts = &policy->facts;
         if (!yaml_is_map(check, root, file_keys, COUNT(file_keys)))
                 return;
-        for (size_t i = 0; i < COUNT(file_keys); i++)
+        for (size_t i = 0; i < COUNT(file_keys) - OPTIONAL_FILE_KEYS; i++)
                 (void)yaml_require(check, root, file_keys[i].ptr);
         if (check->err)
                 return;

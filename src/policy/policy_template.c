@@ -22,12 +22,18 @@ static bool take_until(struct str *rest, char end, struct str *ret_part)
         return true;
 }
 
+static size_t index_of(struct str name, const struct str *known, size_t count)
+{
+        size_t i = 0;
+        while (i < count && !str_equal(name, known[i]))
+                i++;
+        return i;
+}
+
 static void check_variable(struct yaml_check *check, unsigned line, struct str name)
 {
-        for (size_t i = 0; i < VARIABLE_COUNT; i++)
-                if (str_equal(name, known_variables[i]))
-                        return;
-        yaml_fail_unknown(check, line, "variable", name, known_variables, VARIABLE_COUNT);
+        if (index_of(name, known_variables, VARIABLE_COUNT) == VARIABLE_COUNT)
+                yaml_fail_unknown(check, line, "variable", name, known_variables, VARIABLE_COUNT);
 }
 
 void policy_check_template(struct yaml_check *check, unsigned line, struct str template)
@@ -47,6 +53,30 @@ void policy_check_template(struct yaml_check *check, unsigned line, struct str t
         }
         if (is_in_brackets)
                 yaml_fail(check, line, "`[` without its partner");
+}
+
+void policy_check_prompt(struct yaml_check *check, unsigned line, struct str template)
+{
+        static const struct str known[] = {STR_INIT("categories"), STR_INIT("intents")};
+        enum { COUNT = sizeof known / sizeof *known };
+        bool is_seen[COUNT + 1] = {false};
+        while (template.len > 0 && !check->err) {
+                char c = *template.ptr++;
+                template.len--;
+                struct str name;
+                if (c == '{' && take_until(&template, '}', &name)) {
+                        size_t i = index_of(name, known, COUNT);
+                        is_seen[i] = true;
+                        if (i == COUNT)
+                                yaml_fail_unknown(check, line, "variable", name, known, COUNT);
+                } else if (c == '{' || c == '}') {
+                        yaml_fail(check, line, "`%c` without its partner; a prompt has no literal braces", c);
+                }
+        }
+        for (size_t i = 0; i < COUNT; i++)
+                if (!is_seen[i])
+                        yaml_fail(check, line, "the prompt must hold {%s}, where the taxonomy's are listed",
+                                  known[i].ptr);
 }
 
 /* Either measures or writes: `to` is NULL in the first pass. */
@@ -103,16 +133,32 @@ static void put_template(struct output *output, struct str template, const struc
         put_part(output, template, variables, count);
 }
 
-struct str policy_fill(struct arena *arena, struct str template, const struct policy_variable *variables,
-                       size_t count)
+typedef void put_fn(struct output *output, struct str template, const struct policy_variable *variables,
+                    size_t count);
+
+/* First to measure, then to write. */
+static struct str fill(struct arena *arena, put_fn *put_all, struct str template,
+                       const struct policy_variable *variables, size_t count)
 {
         struct output output = {0};
-        put_template(&output, template, variables, count);
+        put_all(&output, template, variables, count);
         char *to = arena_alloc(arena, output.len + 1);
         if (!to)
                 return (struct str){0};
         output = (struct output){to, 0};
-        put_template(&output, template, variables, count);
+        put_all(&output, template, variables, count);
         to[output.len] = '\0';
         return (struct str){to, output.len};
+}
+
+struct str policy_fill(struct arena *arena, struct str template, const struct policy_variable *variables,
+                       size_t count)
+{
+        return fill(arena, put_template, template, variables, count);
+}
+
+struct str policy_fill_prompt(struct arena *arena, struct str template,
+                              const struct policy_variable *variables, size_t count)
+{
+        return fill(arena, put_part, template, variables, count);
 }
