@@ -83,7 +83,7 @@ struct upstream_call {
         struct upstream_connection *connection;
         struct timer deadline;
         struct list link;
-        struct task task;
+        size_t body_sent; /* on HTTP/2 */
         int32_t stream;
         unsigned char phase;
         bool was_resent;
