@@ -273,7 +273,9 @@ static void azures_key_has_a_header_of_its_own(void **state)
         configs[0].auth = LLM_AUTH_API_KEY;
         configs[1].api_key = "";
         open_llm(2);
-        struct llm_call azure = call_to(0), keyless = call_to(1);
+        static struct llm_call azure, keyless; /* they end when the port is closed */
+        azure = call_to(0);
+        keyless = call_to(1);
         port->ops->start(port, &azure);
         port->ops->start(port, &keyless);
         assert_str_equal(header_of(pending[0], "api-key"), KEY);
@@ -339,7 +341,7 @@ static void over_its_calls_an_upstream_is_not_asked(void **state)
 {
         (void)state;
         open_llm(2);
-        struct llm_call calls[5];
+        static struct llm_call calls[5]; /* most end when the port is closed */
         for (size_t i = 0; i < 5; i++) {
                 calls[i] = call_to(i == 4);
                 port->ops->start(port, &calls[i]);
