@@ -190,13 +190,16 @@ static void a_message_cannot_leave_its_string(void **state)
 static void a_body_over_its_maximum_says_so(void **state)
 {
         (void)state;
-        char message[600];
-        memset(message, '"', sizeof message);
+        static char message[4096];
+        static const char fills[] = {'"', 'x'};
         struct llm_call call = {.system = STR(""), .message = {{message, sizeof message}}};
-        buf_init(&body, 1000);
-        llm_openai.write(&config, &call, &body);
-        assert_true(body.is_over);
-        buf_deinit(&body);
+        for (size_t i = 0; i < sizeof fills; i++) {
+                memset(message, fills[i], sizeof message);
+                buf_init(&body, 4000);
+                llm_openai.write(&config, &call, &body);
+                assert_true(body.is_over);
+                buf_deinit(&body);
+        }
 }
 
 static double us_of(struct timespec start, size_t rounds)
