@@ -25,7 +25,7 @@ static bool read_decimal(struct str text, uint64_t scale, uint64_t *ret_value)
         if (!str_to_u64(digits, &whole) || (fraction.ptr && fraction.len == 0))
                 return false;
         value = whole * scale;
-        for (size_t i = 0; i < fraction.len; i++) {
+        for (size_t i = 0; fraction.ptr && i < fraction.len; i++) {
                 if (!is_digit(fraction.ptr[i]))
                         return false;
                 scale /= 10;
@@ -125,7 +125,7 @@ static void complete_year(struct date *date, int64_t now_ms)
 {
         const int64_t fifty_years_ms = 18263LL * DAY_S * 1000;
         date->year += 2000;
-        if (date->day >= 1 && date_to_ms(date) - now_ms > fifty_years_ms)
+        if (date_to_ms(date) - now_ms > fifty_years_ms)
                 date->year -= 100;
 }
 

@@ -209,6 +209,26 @@ static double us_of(struct timespec start, size_t rounds)
         return ((double)(end.tv_sec - start.tv_sec) * 1e6 + (double)(end.tv_nsec - start.tv_nsec) / 1e3) / (double)rounds;
 }
 
+/* An answer as vLLM and OpenAI give it, 40 tokens with `alternatives` each. */
+static void append_answer(struct buf *to, int alternatives)
+{
+        buf_append_str(to, STR("{\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"
+                               "\"{\\\"category\\\":\\\"service_action\\\",\\\"intent\\\":\\\"refund\\\",\\\"confidence\\\":0.93,"
+                               "\\\"reasoning\\\":\\\"wants money back\\\"}\"},\"finish_reason\":\"stop\""));
+        buf_append_str(to, alternatives ? STR(",\"logprobs\":{\"content\":[") : STR(""));
+        static const char *const tokens[] = {"{\\\"", "category", "\\\":\\\"", "service"};
+        for (int i = 0; alternatives && i < 40; i++) {
+                buf_printf(to, "%s{\"token\":\"%s\",\"logprob\":-0.25,\"bytes\":[123,34],\"top_logprobs\":[", i ? "," : "",
+                           i < 4 ? tokens[i] : "x");
+                for (int j = 0; j < alternatives; j++)
+                        buf_printf(to, "%s{\"token\":\"%s\",\"logprob\":-%d.25,\"bytes\":[123,34]}", j ? "," : "",
+                                   j ? "inform" : "service", j);
+                buf_append_str(to, STR("]}"));
+        }
+        buf_append_str(to, alternatives ? STR("]}") : STR(""));
+        buf_append_str(to, STR("}],\"usage\":{\"prompt_tokens\":900,\"completion_tokens\":40}}"));
+}
+
 /* Figures, told and not asserted: machines differ. */
 static void what_it_costs(void **state)
 {
@@ -226,16 +246,18 @@ static void what_it_costs(void **state)
                 buf_reset(&body);
                 llm_openai.write(&config, &call, &body);
         }
-        double write_us = us_of(start, ROUNDS);
-        static const struct str answer_body = STR_INIT(
-                "{\"choices\":[{\"message\":{\"content\":\"{\\\"category\\\":\\\"service_action\\\",\\\"intent\\\":\\\"refund\\\","
-                "\\\"confidence\\\":0.93,\\\"reasoning\\\":\\\"wants money back\\\"}\"},\"finish_reason\":\"stop\"}],"
-                "\"usage\":{\"prompt_tokens\":321,\"completion_tokens\":45}}");
-        struct llm_answer answer;
-        clock_gettime(CLOCK_MONOTONIC, &start);
-        for (int i = 0; i < ROUNDS; i++)
-                assert_int_equal(llm_openai.read(&config, parser, answer_body, &answer), LLM_OK);
-        print_error("write %.2f us (%zu bytes), read %.2f us\n", write_us, body.len, us_of(start, ROUNDS));
+        print_error("write %zu bytes: %.2f us\n", body.len, us_of(start, ROUNDS));
+        for (int alternatives = 0; alternatives <= 5; alternatives += 5) {
+                struct llm_answer answer;
+                buf_reset(&body);
+                append_answer(&body, alternatives);
+                clock_gettime(CLOCK_MONOTONIC, &start);
+                for (int i = 0; i < ROUNDS; i++)
+                        assert_int_equal(llm_openai.read(&config, parser, buf_str(&body), &answer), LLM_OK);
+                assert_int_equal(answer.token_probability >= 0, alternatives > 0);
+                print_error("read %zu bytes, %d alternatives a token: %.2f us\n", body.len, alternatives,
+                            us_of(start, ROUNDS));
+        }
         buf_deinit(&body);
 }
 
