@@ -32,7 +32,7 @@ LAYERS = {
 }
 
 SYSTEM = set('''
-    assert.h ctype.h errno.h inttypes.h limits.h locale.h math.h signal.h stdarg.h stdatomic.h stdbool.h
+    assert.h ctype.h endian.h errno.h inttypes.h limits.h locale.h math.h signal.h stdarg.h stdatomic.h stdbool.h
     stddef.h stdint.h stdio.h stdlib.h string.h strings.h time.h
     arpa/inet.h dirent.h fcntl.h getopt.h malloc.h netdb.h netinet/in.h netinet/tcp.h poll.h pthread.h pwd.h sched.h
     sys/file.h sys/mman.h sys/prctl.h sys/random.h sys/resource.h sys/socket.h sys/stat.h sys/statvfs.h

@@ -29,17 +29,20 @@ struct llm_upstream_config {
         uint32_t max_tokens;
         const char *max_tokens_name; /* "max_completion_tokens"; older servers: "max_tokens" */
         int64_t timeout_ms;          /* of one attempt */
-        struct upstream_config http; /* `url` is filled in by llm_http_new() */
+        struct upstream_config http; /* `url` is filled in by llm_http_new(); no answer over 256 KiB is taken */
 };
 
 struct llm_http;
 
+/* 1 to LLM_MAX_UPSTREAMS of them. ERR_INVALID with a note that names the upstream and shows no secret; the
+ * loop must then still run a while, to close what had been opened. Over http.max_calls at one upstream, or
+ * with a request that would be over 1 MiB, a call ends with LLM_OVERLOADED. */
 enum err llm_http_new(struct loop *loop, const struct llm_upstream_config *configs, size_t count,
                       struct llm_http **ret_llm, struct err_note *note) MUST_USE;
 
 struct llm *llm_http_port(struct llm_http *llm);
 
-/* Cancels what is under way; `closed` runs on the loop when it is freed. */
+/* Cancels what is under way; nothing is started any more. `closed` runs on the loop when it is freed. */
 void llm_http_close(struct llm_http *llm, void (*closed)(void *arg), void *arg);
 
 #endif

@@ -22,13 +22,14 @@ enum { LLM_MAX_UPSTREAMS = 4, LLM_REASONING_BYTES = 240 };
 /* What the model said, checked. A plain value: it may be copied and cached. */
 struct llm_answer {
         enum category category;
-        enum intent intent;       /* INTENT_OTHER when the model named none that we know of this category */
-        double stated;            /* the confidence that the model states, 0..1 */
+        enum intent intent;       /* INTENT_OTHER when the model named none that we know of this category;
+                                   * INTENT_NONE when it was asked for the category alone */
+        double stated;            /* the confidence that the model states, 0..1; -1 when it was not asked */
         double token_probability; /* of the category's token among the categories; -1 without logprobs */
         uint32_t input_tokens;    /* 0 when the upstream does not say */
         uint32_t output_tokens;
         uint16_t reasoning_bytes;
-        char reasoning[LLM_REASONING_BYTES]; /* redacted, at most 20 words, valid UTF-8, one line */
+        char reasoning[LLM_REASONING_BYTES]; /* redacted, at most 20 words, valid UTF-8, one line; may be empty */
 };
 
 struct llm_call {

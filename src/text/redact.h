@@ -46,6 +46,32 @@ enum err redact_find(struct str text, struct pii_span *ret_spans, size_t max_spa
  * its redactions never settle) nothing is returned, and the caller has no safe text. */
 enum err redact_text(struct raw_text text, struct arena *arena, struct safe_text *ret_text) MUST_USE;
 
+enum { PII_PLACEHOLDERS_MAX = 256 };
+
+/* One value and what stands in its place. Lives in the request's arena, and nowhere else: it is never
+ * logged, stored or sent. */
+struct pii_placeholder {
+        struct pii_placeholder *older;
+        enum pii_type type;
+        uint32_t number;  /* from 1, of its type */
+        struct str value; /* as the customer wrote it first; borrowed from the text or the arena */
+        struct str label; /* "[EMAIL_1]" */
+};
+
+struct pii_placeholders {
+        struct pii_placeholder *newest; /* NULL: there was nothing to replace */
+        size_t count;
+        uint32_t last[PII_TYPE_COUNT]; /* the highest number of each type */
+};
+
+/* As redact_text(), but reversible: each different value gets a placeholder of its own, equal ones
+ * (e-mail addresses compare without case) the same. A label stands in the result only where it replaces
+ * its value: one that the customer has written is not given to anybody. Redacting the result again
+ * changes nothing. Fails closed as redact_text() does; ERR_TOO_LARGE also for more than
+ * PII_PLACEHOLDERS_MAX different values. */
+enum err redact_placeholders(struct raw_text text, struct arena *arena, struct safe_text *ret_text,
+                             struct pii_placeholders *ret_map) MUST_USE;
+
 /* An order or product number that the client has declared as such: kept as it is, though ten plain
  * digits look like a phone number. Only what has the form of one (1 to 32 letters, digits and . _ - # /,
  * with a digit) and of no other personal data; the absent string otherwise. */

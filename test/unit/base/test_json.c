@@ -4,6 +4,9 @@
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static struct json_parser *parser;
 
 static int set_up(void **state)
@@ -118,6 +121,40 @@ static void what_is_written_reads_back(void **state)
         buf_deinit(&buf);
 }
 
+static size_t escape_byte(unsigned char c, char *to)
+{
+        static const char letters[][2] = {{'"', '"'}, {'\\', '\\'}, {'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}};
+        for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
+                if ((unsigned char)letters[i][0] == c)
+                        return (size_t)snprintf(to, 8, "\\%c", letters[i][1]);
+        return (size_t)(c < 32 || c == 127 ? snprintf(to, 8, "\\u%04x", c) : snprintf(to, 8, "%c", c));
+}
+
+/* Every byte at every place of a text that is longer than what is looked at in one go. */
+static void each_byte_is_escaped_where_it_must_be(void **state)
+{
+        (void)state;
+        enum { LEN = 19 };
+        struct buf buf;
+        buf_init(&buf, 256);
+        for (int c = 0; c < 256; c++) {
+                for (size_t at = 0; at < LEN; at++) {
+                        char text[LEN], expected[LEN * 6 + 8];
+                        size_t len = 0;
+                        memset(text, 'x', LEN);
+                        text[LEN - 1 - at / 2] = '"';
+                        text[at] = (char)c;
+                        for (size_t i = 0; i < LEN; i++)
+                                len += escape_byte((unsigned char)text[i], expected + len);
+                        buf_reset(&buf);
+                        json_escape(&buf, (struct str){text, LEN});
+                        assert_int_equal(buf.len, len);
+                        assert_memory_equal(buf.ptr, expected, len);
+                }
+        }
+        buf_deinit(&buf);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -125,6 +162,7 @@ int main(void)
                 cmocka_unit_test(members_are_walked_in_order),
                 cmocka_unit_test(the_limit_on_size_holds),
                 cmocka_unit_test(what_is_written_reads_back),
+                cmocka_unit_test(each_byte_is_escaped_where_it_must_be),
         };
         return cmocka_run_group_tests(tests, set_up, tear_down);
 }
