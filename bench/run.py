@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs nginx and triaged beside each other and measures both. Started by script/bench."""
 import argparse
-import http.client
 import json
 import os
 import pathlib
-import re
-import resource
 import shutil
-import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-TICKS = os.sysconf("SC_CLK_TCK")
+from common import (HERE, Process, fail, free_port, mean, metrics_of, print_table, raise_descriptors, scratch_directory,
+                    start_triaged, status_of, total, wait_for)
+
 TARGETS = ("nginx return 200", "triaged health", "triaged classify")
 NGINX = """
 worker_processes {workers}; daemon off; pid {dir}/nginx.pid; error_log {dir}/error.log crit;
@@ -30,60 +25,6 @@ http {{
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def status_of(port, path):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except OSError:
-        return None
-    finally:
-        connection.close()
-
-
-def wait_for(port, path, process, timeout_s=20):
-    end = time.monotonic() + timeout_s
-    while status_of(port, path) != 200:
-        if process.poll() is not None or time.monotonic() > end:
-            sys.exit(f"bench: {process.args[0]} did not come up")
-        time.sleep(0.001)
-
-
-class Process:
-    """A server process with its children."""
-
-    def __init__(self, command, env=None, log=None):
-        self.process = subprocess.Popen(command, env=env, stdout=log or subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def pids(self):
-        pid = self.process.pid
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [pid, *map(int, children)]
-
-    def cpu_us(self):
-        """User and system time of the process and its children, all threads."""
-        total = 0
-        for pid in self.pids():
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total * 1_000_000 // TICKS
-
-    def memory_kib(self, name):
-        """VmRSS or RssAnon."""
-        texts = [pathlib.Path(f"/proc/{pid}/status").read_text() for pid in self.pids()]
-        return sum(int(re.search(rf"{name}:\s+(\d+)", text)[1]) for text in texts)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
-
-
 def load(url, seconds, connections, has_body):
     env = {key: value for key, value in os.environ.items() if key != "BENCH_MESSAGES"}
     if has_body:
@@ -92,7 +33,7 @@ def load(url, seconds, connections, has_body):
                            url], env=env, capture_output=True, text=True)
     line = next((line for line in done.stdout.splitlines() if line.startswith("BENCH ")), None)
     if not line:
-        sys.exit(f"bench: wrk failed: {done.stdout}{done.stderr}")
+        fail(f"wrk failed: {done.stdout}{done.stderr}")
     return json.loads(line[6:])
 
 
@@ -102,7 +43,7 @@ def measure(process, url, args, has_body):
     result = load(url, args.seconds, args.connections, has_body)
     cpu_us = process.cpu_us() - before
     if result["bad_status"] or result["broken"]:
-        sys.exit(f"bench: {url}: {result['bad_status']} answers were no success, {result['broken']} were broken")
+        fail(f"{url}: {result['bad_status']} answers were no success, {result['broken']} were broken")
     return {
         "requests/s": result["requests"] / (result["duration_us"] / 1e6),
         "p50 ms": result["p50_us"] / 1000,
@@ -111,15 +52,9 @@ def measure(process, url, args, has_body):
     }
 
 
-def mean(rows):
-    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
-
-
 def hold_idle(process, port, wanted):
     """KiB of anonymous memory that one idle keep-alive connection costs."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    count = min(wanted, hard - 200)
+    count = min(wanted, raise_descriptors() - 200)
     before = process.memory_kib("RssAnon")
     idle = []
     for _ in range(count):
@@ -133,37 +68,14 @@ def hold_idle(process, port, wanted):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         connection.close()
     if answers != 200:
-        sys.exit(f"bench: no answer beside {count} idle connections")
+        fail(f"no answer beside {count} idle connections")
     return count, (after - before) / count
 
 
 def batches(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
-    connection.close()
-    total, count = (float(re.search(rf"(?m)^triaged_store_batch_size_{end} (\S+)$", text)[1]) for end in ("sum", "count"))
-    return total / count if count else 0
-
-
-def print_table(results, baseline):
-    names = list(next(iter(results.values())))
-    print(f"{'':18}" + "".join(f"{name:>16}" for name in names) + f"{'CPU ratio':>12}")
-    for target, row in results.items():
-        ratio = row["CPU us/request"] / baseline["CPU us/request"]
-        print(f"{target:18}" + "".join(f"{row[name]:>16,.2f}" for name in names) + f"{ratio:>11.2f}x")
-
-
-def start_triaged(args, directory):
-    port = free_port()
-    env = {key: value for key, value in os.environ.items() if not key.startswith("TRIAGED_")}
-    env.update(TRIAGED_RATE_LIMIT_PER_MINUTE="0", TRIAGED_WORKERS=str(args.workers), TRIAGED_DATA_DIR=str(directory / "data"),
-               TRIAGED_LISTEN=f"127.0.0.1:{port}")
-    start = time.monotonic()
-    with open(directory / "triaged.log", "wb") as log:
-        process = Process([args.binary, "serve"], env, log)
-    wait_for(port, "/api/v1/ready", process.process)
-    return process, port, (time.monotonic() - start) * 1000
+    samples = metrics_of(port)
+    count = total(samples, "triaged_store_batch_size_count")
+    return total(samples, "triaged_store_batch_size_sum") / count if count else 0
 
 
 def start_nginx(args, directory):
@@ -176,9 +88,10 @@ def start_nginx(args, directory):
 
 
 def run(args, directory):
-    triaged, triaged_port, first_ready_ms = start_triaged(args, directory)
+    settings = {"WORKERS": args.workers}
+    triaged, triaged_port, first_ready_ms = start_triaged(args.binary, directory, settings)
     triaged.stop()
-    triaged, triaged_port, ready_ms = start_triaged(args, directory)
+    triaged, triaged_port, ready_ms = start_triaged(args.binary, directory, settings)
     nginx, nginx_port = start_nginx(args, directory)
     try:
         time.sleep(1)
@@ -217,14 +130,8 @@ def main():
     parser.add_argument("--idle", type=int, default=10000)
     args = parser.parse_args()
     args.binary = str(pathlib.Path(args.binary).resolve())
-    # Not /tmp, which may be memory: the commits have to reach a real disk.
-    scratch = HERE.parent / "build-bench"
-    scratch.mkdir(exist_ok=True)
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
-    try:
+    with scratch_directory() as directory:
         run(args, directory)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 main()

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: one shared server for tests that change nothing, a factory for the others."""
+import shutil
+
 import pytest
 
+import fake_llm
 import server as under_test
 
 
@@ -42,3 +45,29 @@ def make_server(request, tmp_path):
     finally:
         for server in servers:
             server.discard()
+
+
+@pytest.fixture
+def fake():
+    """A scripted LLM that answers `informational` until it is told otherwise."""
+    with fake_llm.FakeLlm() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def make_llm(make_server, fake):
+    """make_llm(retries=0, ...) gives a running Server in mode llm before `fake`. The cache is off,
+    unless a test puts it on, so that each message makes its own call."""
+    def make(config=None, env=None, **llm):
+        settings = {"base_url": fake.url, "model": "asked-model", "api_key": under_test.LLM_KEY, "cache_bytes": 0, **llm}
+        return make_server(config={"mode": "llm", **(config or {}), "llm": settings}, env=env).start()
+
+    return make
+
+
+@pytest.fixture
+def policy(tmp_path):
+    """A copy of the policy to edit; name it as `policy_dir`."""
+    copy = tmp_path / "policy"
+    shutil.copytree(under_test.ROOT / "policy", copy)
+    return copy

@@ -24,6 +24,7 @@ BINARY = pathlib.Path(os.environ.get("TRIAGED_BIN", ROOT / "build" / "triaged"))
 SLOW = float(os.environ.get("E2E_SLOW_FACTOR", "1"))
 REPORT = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|MemorySanitizer|runtime error:|Assertion .* failed)")
 PR_SET_PDEATHSIG = 1
+LLM_KEY = "sk-test-Zq7mWv3KxT9bRp2LdYh5Nc8"
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -42,6 +43,13 @@ def wait_until(condition, timeout_s=10.0, what="the condition"):
             return value
         assert time.monotonic() < end, f"timed out waiting for {what}"
         time.sleep(0.01)
+
+
+def free_port():
+    """A port on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def yaml_of(config):

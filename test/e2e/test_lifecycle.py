@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from server import BINARY, ROOT, SLOW, check_problem, classify_bytes, request_bytes, wait_until
+from server import BINARY, SLOW, check_problem, classify_bytes, request_bytes, wait_until
 
 QUESTION = "What are your opening hours?"
 EMERGENCY = "My father has chest pain and cannot breathe."
@@ -254,13 +254,6 @@ def test_taken_port_is_a_clear_failure(make_server):
 
 
 # ---- reload ----
-
-@pytest.fixture
-def policy(tmp_path):
-    copy = tmp_path / "policy"
-    shutil.copytree(ROOT / "policy", copy)
-    return copy
-
 
 def reload(server, event):
     before = len(server.events(event))
