@@ -21,14 +21,10 @@ static bool must_hold_back(const struct upstream *upstream)
         return loop_now_ms(upstream->loop) < upstream->retry_at_ms;
 }
 
-/* How many connections the waiting calls want: before the protocol is known, one finds it out. */
+/* How many connections the waiting calls want. */
 static size_t wanted(const struct upstream *upstream)
 {
-        size_t each = upstream->protocol && upstream->protocol->is_multiplexed ? upstream->peer_streams : 1;
-        size_t count = (upstream->waiting_count + each - 1) / each;
-        if (!upstream->protocol && count > 1)
-                count = 1;
-        return count < UPSTREAM_OPENING ? count : UPSTREAM_OPENING;
+        return upstream->waiting_count < UPSTREAM_OPENING ? upstream->waiting_count : UPSTREAM_OPENING;
 }
 
 static void open_wanted(struct upstream *upstream)
@@ -111,9 +107,8 @@ void upstream_failed(struct upstream *upstream, const struct upstream_connection
                 fail_waiting(upstream);
 }
 
-void upstream_opened(struct upstream *upstream, const struct upstream_connection *connection)
+void upstream_opened(struct upstream *upstream)
 {
-        upstream->protocol = connection->protocol;
         upstream->failures = 0;
         upstream->retry_at_ms = 0;
         upstream->opened++;
@@ -257,8 +252,6 @@ static void init(struct upstream *upstream, struct loop *loop, const struct upst
         upstream->fixed_head = make_fixed_head(upstream);
         upstream->wake.run = wake;
         upstream->retry.fire = on_retry;
-        upstream->peer_streams = UPSTREAM_STREAMS_UNKNOWN;
-        upstream->protocol = upstream->url.is_tls && config->offers_http2 ? NULL : &upstream_http1;
         upstream->read_buffer = alloc_resize(NULL, UPSTREAM_READ_BYTES);
         buf_init(&upstream->scratch, UPSTREAM_SCRATCH_BYTES);
         buf_init(&upstream->sealed, UPSTREAM_SCRATCH_BYTES);
@@ -294,7 +287,6 @@ struct upstream_stats upstream_stats(const struct upstream *upstream)
                 .calls = upstream->call_count,
                 .opened = upstream->opened,
                 .resumed = upstream->resumed,
-                .resent = upstream->resent,
         };
 }
 

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP calls out, many at a time: the pooled connections of one worker to one origin.
  *
- * HTTP/2 over TLS where the origin offers it (nghttp2, OpenSSL), else HTTP/1.1, plain or TLS (llhttp), all
- * on the worker's loop. Calls share the connections: on HTTP/2 as streams, on HTTP/1.1 one after the
- * other, never pipelined. A call over all caps waits in a bounded queue; its deadline runs meanwhile.
+ * HTTP/1.1, plain or over TLS (llhttp, OpenSSL), on the worker's loop. Calls take the connections one after
+ * the other, never pipelined. A call over all caps waits in a bounded queue; its deadline runs meanwhile.
  *
  * - A call ends exactly once, through `done`, on the loop, never before upstream_start() returned, also
  *   after upstream_cancel() (UPSTREAM_CANCELLED). It lives in its caller's memory until then. Its
  *   request is borrowed until then; its answer is the call's until `done` has returned.
- * - POST is not idempotent: a request is sent a second time only where the origin says that it was not
- *   processed (GOAWAY with a lower stream id, REFUSED_STREAM), and only once, on another connection.
- *   A connection lost under an unanswered call is UPSTREAM_LOST; whether to try again is the caller's.
+ * - POST is not idempotent: a request of which a byte may have arrived is not sent a second time. A
+ *   connection lost under an unanswered call is UPSTREAM_LOST; whether to try again is the caller's.
  * - Connections are opened as calls need them, kept while idle, closed after idle_timeout_ms. After a
  *   failed one the next is tried at once for a new call, at growing intervals (jittered, up to 5 s)
  *   while they go on failing; calls meanwhile fail fast with UPSTREAM_CONNECT.
  * - The name is resolved beside the loop and again when dns_ttl_ms have passed or a connection failed;
  *   the addresses are tried in turn.
- * - What the origin sends is capped: head and body by the config, HTTP/2 by its flow-control windows.
+ * - What the origin sends is capped: head and body by the config.
  *
  * All calls happen on the loop's thread. Nothing is read from the environment.
  */
@@ -35,7 +33,6 @@ struct upstream_config {
         const char *ca_file;      /* PEM; "": the system's */
         const char *proxy;        /* "http://host:port"; "": none. TLS origins by CONNECT, plain ones by absolute URI */
         bool is_verified;         /* false: any certificate is taken; for tests only */
-        bool offers_http2;        /* in ALPN */
         size_t max_connections;   /* of this worker */
         size_t max_calls;         /* under way and waiting together; over it UPSTREAM_OVERLOADED */
         size_t max_answer_bytes;  /* of a decoded body */
@@ -83,10 +80,7 @@ struct upstream_call {
         struct upstream_connection *connection;
         struct timer deadline;
         struct list link;
-        size_t body_sent; /* on HTTP/2 */
-        int32_t stream;
         unsigned char phase;
-        bool was_resent;
 };
 
 /* ERR_INVALID with a note for a URL, proxy or CA file that cannot be used. The config's texts are copied. */
@@ -98,7 +92,7 @@ const char *upstream_address(const struct upstream *upstream);
 
 void upstream_start(struct upstream *upstream, struct upstream_call *call);
 
-/* Before its `done`, which still follows. On HTTP/2 the stream is reset; on HTTP/1.1 the connection is closed. */
+/* Before its `done`, which still follows. The connection is closed when the request was under way. */
 void upstream_cancel(struct upstream_call *call);
 
 /* The value of that header of the answer (lower case); absent when there is none. Until `done` has returned. */
@@ -113,7 +107,6 @@ struct upstream_stats {
         size_t calls;           /* under way and waiting */
         uint64_t opened;        /* connections, since the start */
         uint64_t resumed;       /* of their TLS sessions */
-        uint64_t resent;        /* calls */
 };
 struct upstream_stats upstream_stats(const struct upstream *upstream);
 

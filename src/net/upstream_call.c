@@ -64,23 +64,6 @@ void upstream_call_restart_answer(struct upstream_call *call)
         buf_reset(&call->head_in);
 }
 
-void upstream_call_again(struct upstream_call *call, const char *note)
-{
-        struct upstream *upstream = call->upstream;
-        if (call->was_resent || call->phase != UPSTREAM_CALL_SENT) {
-                upstream_call_end(call, UPSTREAM_LOST, note);
-                return;
-        }
-        upstream_call_restart_answer(call);
-        upstream_call_become(call, UPSTREAM_CALL_WAITS);
-        list_remove(&call->link);
-        list_push_back(&upstream->waiting, &call->link);
-        call->connection = NULL;
-        call->was_resent = true;
-        upstream->resent++;
-        upstream_stir(upstream);
-}
-
 /* Ends it in whatever phase it is. */
 static void give_up(struct upstream_call *call, enum upstream_result result)
 {
@@ -123,9 +106,7 @@ static void reset(struct upstream *upstream, struct upstream_call *call)
         call->ended_us = 0;
         call->note[0] = '\0';
         call->deadline = (struct timer){.fire = on_deadline};
-        call->stream = 0;
         call->phase = UPSTREAM_CALL_WAITS;
-        call->was_resent = false;
         buf_init(&call->body_in, upstream->config.max_answer_bytes);
         buf_init(&call->head_in, UPSTREAM_HEAD_BYTES);
 }

@@ -250,7 +250,7 @@ void upstream_connection_established(struct upstream_connection *connection, con
         loop_timer_stop(connection->upstream->loop, &connection->timer);
         connection->protocol = protocol;
         upstream_connection_become(connection, UPSTREAM_AT_READY);
-        upstream_opened(connection->upstream, connection);
+        upstream_opened(connection->upstream);
         protocol->open(connection);
         upstream_connection_rest(connection);
 }

@@ -7,7 +7,7 @@
  * upstream_io.c          its bytes, in and out
  * upstream_tunnel.c      through a proxy
  * upstream_tls.c         OpenSSL, made on first use
- * upstream_http1.c, upstream_http2.c   the two protocols, behind struct upstream_protocol
+ * upstream_http1.c       the protocol, behind struct upstream_protocol
  * upstream_dns.c, upstream_url.c
  *
  * Nothing calls back into the application from the middle of something: a call that ends goes into a
@@ -25,8 +25,6 @@
 struct ssl_st;
 struct ssl_ctx_st;
 struct ssl_session_st;
-struct bio_method_st;
-struct nghttp2_session;
 
 enum {
         UPSTREAM_READ_BYTES = 65536,
@@ -35,8 +33,6 @@ enum {
         UPSTREAM_HEADERS = 32,          /* of a call */
         UPSTREAM_ADDRESSES = 8,
         UPSTREAM_OPENING = 256,         /* at a time: more would overrun the backlog of most origins */
-        UPSTREAM_STREAMS_UNKNOWN = 100, /* of an HTTP/2 peer that has not told yet (RFC 9113, 6.5.2) */
-        UPSTREAM_STREAMS = 1000,        /* of one that allows more */
 };
 
 enum upstream_connection_state {
@@ -58,9 +54,8 @@ enum upstream_call_phase {
         UPSTREAM_CALL_ENDED,
 };
 
-/* HTTP/1.1 or HTTP/2 on an open connection. */
+/* A protocol on an open connection. */
 struct upstream_protocol {
-        bool is_multiplexed;
         void (*open)(struct upstream_connection *connection);
         /* Sends it and tells upstream_call_sent(). False: the connection is dead and the call has not left. */
         bool (*start)(struct upstream_connection *connection, struct upstream_call *call);
@@ -82,12 +77,6 @@ struct upstream_http1 {
         bool is_last;      /* the peer closes behind it */
 };
 
-struct upstream_http2 {
-        struct nghttp2_session *session; /* owns */
-        size_t streams;
-        bool is_faulty; /* the peer broke the protocol */
-};
-
 struct upstream_connection {
         union {
                 uv_handle_t handle;
@@ -101,7 +90,6 @@ struct upstream_connection {
         struct list calls; /* under way */
         const struct upstream_protocol *protocol; /* NULL before it is open */
         struct ssl_st *tls; /* owns; NULL: plain */
-        struct str sealed;  /* borrows: what TLS has not read yet */
         struct timer timer; /* opening: its deadline; idle: when it has been so for too long */
         int64_t deadline_ms;
         int64_t idle_since_ms;
@@ -111,10 +99,7 @@ struct upstream_connection {
         unsigned addresses_left;
         size_t tunnel_bytes;    /* of the proxy's answer */
         bool is_tls_broken : 1; /* OpenSSL must not be asked for anything more */
-        union {
-                struct upstream_http1 http1; /* also of the proxy's answer */
-                struct upstream_http2 http2;
-        };
+        struct upstream_http1 http1; /* also of the proxy's answer */
 };
 
 struct upstream_dns {
@@ -128,7 +113,6 @@ struct upstream_dns {
 
 struct upstream_tls {
         struct ssl_ctx_st *context; /* owns; NULL before the first use */
-        struct bio_method_st *method;
         struct ssl_session_st *session; /* owns: the last ticket */
 };
 
@@ -160,8 +144,6 @@ struct upstream {
         size_t opening_count;
         size_t connection_count;
         size_t handle_count;    /* of libuv, until it has let go of them: connections, prepare, check */
-        const struct upstream_protocol *protocol; /* that the origin spoke last; NULL: not known */
-        size_t peer_streams;    /* that an HTTP/2 connection takes */
         /* Connecting. */
         struct upstream_dns dns;
         struct upstream_tls tls;
@@ -172,17 +154,17 @@ struct upstream {
         enum upstream_result failure;
         char failure_note[128];
         uint64_t random;
-        uint64_t opened, resumed, resent;
+        uint64_t opened, resumed;
         /* Shared by all connections, for the length of one step. */
         char *read_buffer;
         char *plain_buffer;     /* what TLS has opened; NULL without */
         struct buf scratch;     /* what is about to be sent */
-        struct buf sealed;      /* the same behind TLS */
+        struct buf sealed;      /* the same on its way into TLS, head and body in one record */
         void (*closed)(void *arg);
         void *closed_arg;
 };
 
-extern const struct upstream_protocol upstream_http1, upstream_http2;
+extern const struct upstream_protocol upstream_http1;
 
 /* upstream_call.c */
 
@@ -190,8 +172,6 @@ void upstream_call_become(struct upstream_call *call, enum upstream_call_phase p
 void upstream_call_sent(struct upstream_connection *connection, struct upstream_call *call);
 /* Ends it; `note` may be NULL. The protocol has let go of it. */
 void upstream_call_end(struct upstream_call *call, enum upstream_result result, const char *note);
-/* The origin has not processed it: waits again, once. */
-void upstream_call_again(struct upstream_call *call, const char *note);
 /* The answer starts anew: an informational one came before. */
 void upstream_call_restart_answer(struct upstream_call *call);
 /* "/v1/chat/completions?a=b", appended. */
@@ -207,7 +187,7 @@ void upstream_dispatch(struct upstream *upstream);
 /* An attempt to connect has failed for good. */
 void upstream_failed(struct upstream *upstream, const struct upstream_connection *connection,
                      enum upstream_result result, const char *note);
-void upstream_opened(struct upstream *upstream, const struct upstream_connection *connection);
+void upstream_opened(struct upstream *upstream);
 /* Before this turn of the loop ends, connections and calls are looked at. */
 void upstream_stir(struct upstream *upstream);
 /* Frees it when it was the last thing that kept it. */

@@ -58,8 +58,8 @@ static void close_bench(void)
         bool is_closed = false;
         upstream_close(bench.upstream, on_closed, &is_closed);
         assert_false(is_closed);
-        loop_run(bench.loop);
-        assert_true(is_closed);
+        while (!is_closed) /* a call that ends stops the loop, too */
+                loop_run(bench.loop);
         assert_int_equal(bench.ended, bench.started);
         loop_free(bench.loop);
 }
