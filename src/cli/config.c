@@ -10,6 +10,8 @@ static int check(const struct settings *settings)
 {
         struct policy *policy;
         struct err_note note;
+        if (settings_check_llm(settings, &note) != ERR_OK)
+                return cli_complain(CLI_FAILED, "%s", note.text);
         const char *directory = *settings->policy_dir ? settings->policy_dir : NULL;
         if (policy_load(directory, &policy, &note) != ERR_OK)
                 return cli_complain(CLI_FAILED, "%s", note.text);

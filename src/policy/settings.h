@@ -20,6 +20,10 @@ enum { SETTINGS_FILE_MAX_BYTES = 1 << 20 };
 
 enum mode { MODE_LOCAL, MODE_LLM, MODE_CASCADE, MODE_COUNT };
 
+/* How the LLM's key is sent, and how the LLM is to answer. */
+enum auth { AUTH_BEARER, AUTH_API_KEY, AUTH_COUNT };
+enum output { OUTPUT_JSON_SCHEMA, OUTPUT_JSON_OBJECT, OUTPUT_LABEL, OUTPUT_COUNT };
+
 enum setting {
 #define SETTING(field, key, type, initial, min, max, is_secret, help) SETTING_##field,
 #include "policy/settings.def"
@@ -43,6 +47,9 @@ struct setting_origin {
 #define SETTING_IN_C_BOOL bool
 #define SETTING_IN_C_MODE enum mode
 #define SETTING_IN_C_LEVEL enum log_level
+#define SETTING_IN_C_AUTH enum auth
+#define SETTING_IN_C_OUTPUT enum output
+#define SETTING_IN_C_DECIMAL double /* -1: left empty */
 
 struct settings {
 #define SETTING(field, key, type, initial, min, max, is_secret, help) SETTING_IN_C_##type field;
@@ -79,5 +86,14 @@ void settings_print(const struct settings *settings, struct buf *buf);
 void settings_help(struct buf *buf);
 
 const char *mode_name(enum mode mode);
+
+/* Whether there is what the mode needs: with an LLM in it, an upstream, its model and one key at most.
+ * ERR_INVALID with the remedy. */
+enum err settings_check_llm(const struct settings *settings, struct err_note *note) MUST_USE;
+
+/* The key of the LLM, wherever the settings say that it is; "" when there is none. To be freed with free().
+ * The note never holds it. ERR_NOT_FOUND, ERR_IO, ERR_TOO_LARGE, ERR_FORBIDDEN (others can read the file),
+ * ERR_INVALID. */
+enum err settings_read_llm_key(const struct settings *settings, char **ret_key, struct err_note *note) MUST_USE;
 
 #endif

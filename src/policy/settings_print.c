@@ -66,12 +66,16 @@ static const char *placeholder(enum setting_type type)
                 return "URL";
         case SETTING_NUMBER:
                 return "N";
+        case SETTING_DECIMAL:
+                return "N.N";
         case SETTING_SIZE:
                 return "BYTES";
         case SETTING_BOOL:
                 return "BOOL";
         case SETTING_MODE:
         case SETTING_LEVEL:
+        case SETTING_AUTH:
+        case SETTING_OUTPUT:
                 return "NAME";
         }
         return "";

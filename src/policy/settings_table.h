@@ -16,8 +16,11 @@ enum setting_type {
         SETTING_NUMBER,
         SETTING_SIZE,
         SETTING_BOOL,
+        SETTING_DECIMAL,
         SETTING_MODE,
-        SETTING_LEVEL
+        SETTING_LEVEL,
+        SETTING_AUTH,
+        SETTING_OUTPUT
 };
 
 struct setting_info {

@@ -10,8 +10,38 @@
 #include <inttypes.h>
 
 static const char *const mode_names[MODE_COUNT] = {"local", "llm", "cascade"};
+static const char *const level_names[LOG_ERROR + 1] = {"debug", "info", "warn", "error"};
+static const char *const auth_names[AUTH_COUNT] = {"bearer", "api_key"};
+static const char *const output_names[OUTPUT_COUNT] = {"json_schema", "json_object", "label"};
 
-#define LEVEL_COUNT (LOG_ERROR + 1)
+/* A type whose values have names: an enum from 0 on. */
+struct choice {
+        const char *const *names;
+        size_t count;
+};
+
+static struct choice choice_of(enum setting_type type)
+{
+        switch (type) {
+        case SETTING_MODE:
+                return (struct choice){mode_names, MODE_COUNT};
+        case SETTING_LEVEL:
+                return (struct choice){level_names, LOG_ERROR + 1};
+        case SETTING_AUTH:
+                return (struct choice){auth_names, AUTH_COUNT};
+        case SETTING_OUTPUT:
+                return (struct choice){output_names, OUTPUT_COUNT};
+        case SETTING_TEXT:
+        case SETTING_ADDRESS:
+        case SETTING_URL:
+        case SETTING_NUMBER:
+        case SETTING_SIZE:
+        case SETTING_BOOL:
+        case SETTING_DECIMAL:
+                break;
+        }
+        return (struct choice){NULL, 0};
+}
 
 const char *mode_name(enum mode mode)
 {
@@ -123,26 +153,43 @@ static bool bool_from(struct str text, bool *ret_value)
         return true;
 }
 
-static bool mode_from(struct str text, enum mode *ret_mode)
+/* All enums of settings are as wide as an int. */
+static bool set_choice(void *value, const struct setting_info *info, struct str text)
 {
-        for (enum mode mode = 0; mode < MODE_COUNT; mode++) {
-                if (str_equal(text, str_from(mode_names[mode]))) {
-                        *ret_mode = mode;
-                        return true;
-                }
+        struct choice choice = choice_of(info->type);
+        for (size_t i = 0; i < choice.count; i++) {
+                if (!str_equal(text, str_from(choice.names[i])))
+                        continue;
+                *(unsigned *)value = (unsigned)i;
+                return true;
         }
         return false;
 }
 
-static bool level_from(struct str text, enum log_level *ret_level)
+/* Digits with at most one point, "0.25"; "" is -1 where the default is empty, too. */
+static bool set_decimal(double *value, const struct setting_info *info, struct str text)
 {
-        for (enum log_level level = 0; level < LEVEL_COUNT; level++) {
-                if (str_equal(text, str_from(log_level_name(level)))) {
-                        *ret_level = level;
-                        return true;
-                }
+        char digits[32];
+        size_t points = 0;
+        if (text.len == 0 && !*info->initial) {
+                *value = -1;
+                return true;
         }
-        return false;
+        for (size_t i = 0; i < text.len; i++) {
+                bool is_point = text.ptr[i] == '.';
+                points += is_point;
+                if (!is_point && !(text.ptr[i] >= '0' && text.ptr[i] <= '9'))
+                        return false;
+        }
+        if (text.len == 0 || text.len == points || text.len >= sizeof digits || points > 1)
+                return false;
+        memcpy(digits, text.ptr, text.len);
+        digits[text.len] = '\0';
+        double number = strtod(digits, NULL);
+        if (number < (double)info->min || number > (double)info->max)
+                return false;
+        *value = number;
+        return true;
 }
 
 static bool set_text(char **value, const struct setting_info *info, struct str text)
@@ -178,10 +225,13 @@ static bool set_any(void *value, const struct setting_info *info, struct str tex
                 return set_number(value, info, text);
         case SETTING_BOOL:
                 return bool_from(text, value);
+        case SETTING_DECIMAL:
+                return set_decimal(value, info, text);
         case SETTING_MODE:
-                return mode_from(text, value);
         case SETTING_LEVEL:
-                return level_from(text, value);
+        case SETTING_AUTH:
+        case SETTING_OUTPUT:
+                return set_choice(value, info, text);
         }
         return false;
 }
@@ -203,16 +253,15 @@ enum err setting_set(struct settings *settings, enum setting setting, struct str
         return ERR_INVALID;
 }
 
-static void append_choices(struct buf *buf, const char *const *names, size_t count)
+static void append_choice(struct buf *buf, struct choice choice)
 {
         buf_append_str(buf, STR("one of "));
-        for (size_t i = 0; i < count; i++)
-                buf_printf(buf, "%s%s", i ? ", " : "", names[i]);
+        for (size_t i = 0; i < choice.count; i++)
+                buf_printf(buf, "%s%s", i ? ", " : "", choice.names[i]);
 }
 
 void setting_expected(enum setting setting, struct buf *buf)
 {
-        static const char *const levels[LEVEL_COUNT] = {"debug", "info", "warn", "error"};
         const struct setting_info *info = setting_info(setting);
         switch (info->type) {
         case SETTING_TEXT:
@@ -235,11 +284,14 @@ void setting_expected(enum setting setting, struct buf *buf)
         case SETTING_BOOL:
                 buf_append_str(buf, STR("true or false"));
                 return;
-        case SETTING_MODE:
-                append_choices(buf, mode_names, MODE_COUNT);
+        case SETTING_DECIMAL:
+                buf_printf(buf, "a decimal number from %" PRIu64 " to %" PRIu64, info->min, info->max);
                 return;
+        case SETTING_MODE:
         case SETTING_LEVEL:
-                append_choices(buf, levels, LEVEL_COUNT);
+        case SETTING_AUTH:
+        case SETTING_OUTPUT:
+                append_choice(buf, choice_of(info->type));
                 return;
         }
 }
@@ -270,11 +322,17 @@ void setting_print_value(const struct settings *settings, enum setting setting, 
         case SETTING_BOOL:
                 buf_append_str(buf, *(const bool *)value ? STR("true") : STR("false"));
                 return;
-        case SETTING_MODE:
-                buf_append_str(buf, str_from(mode_name(*(const enum mode *)value)));
+        case SETTING_DECIMAL:
+                if (*(const double *)value < 0)
+                        buf_append_str(buf, STR("\"\""));
+                else
+                        buf_printf(buf, "%.15g", *(const double *)value);
                 return;
+        case SETTING_MODE:
         case SETTING_LEVEL:
-                buf_append_str(buf, str_from(log_level_name(*(const enum log_level *)value)));
+        case SETTING_AUTH:
+        case SETTING_OUTPUT:
+                buf_append_str(buf, str_from(choice_of(setting_info(setting)->type).names[*(const unsigned *)value]));
                 return;
         }
 }

@@ -107,7 +107,9 @@ static enum err check_type(enum setting setting, const yaml_event_t *event, stru
         struct str text = scalar_of(event);
         bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
         enum setting_type type = setting_info(setting)->type;
-        bool wants_plain = type == SETTING_NUMBER || type == SETTING_SIZE || type == SETTING_BOOL;
+        bool is_left_empty = type == SETTING_DECIMAL && text.len == 0;
+        bool wants_plain = type == SETTING_NUMBER || type == SETTING_SIZE || type == SETTING_BOOL ||
+                           (type == SETTING_DECIMAL && !is_left_empty);
         if (is_plain && is_one_of(text, nulls))
                 return err_set(note, ERR_INVALID, "has no value");
         if (!is_plain && wants_plain)

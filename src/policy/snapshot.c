@@ -85,9 +85,20 @@ const struct snapshot *snapshot_pin(struct snapshot_holder *holder)
         return &current->parts;
 }
 
+static struct counted_snapshot *counted_of(const struct snapshot *snapshot)
+{
+        return (struct counted_snapshot *)(void *)(uintptr_t)snapshot;
+}
+
+const struct snapshot *snapshot_repin(const struct snapshot *snapshot)
+{
+        atomic_fetch_add(&counted_of(snapshot)->references, 1);
+        return snapshot;
+}
+
 void snapshot_unpin(const struct snapshot *snapshot)
 {
-        release((struct counted_snapshot *)(void *)(uintptr_t)snapshot);
+        release(counted_of(snapshot));
 }
 
 static void replace(struct snapshot_holder *holder, struct policy *policy, struct shared_knowledge *knowledge)

@@ -28,6 +28,8 @@ struct snapshot_holder *snapshot_holder_new(struct policy *policy, const struct 
 void snapshot_holder_free(struct snapshot_holder *holder);
 
 const struct snapshot *snapshot_pin(struct snapshot_holder *holder);
+/* One more pin on the same snapshot. */
+const struct snapshot *snapshot_repin(const struct snapshot *snapshot);
 void snapshot_unpin(const struct snapshot *snapshot);
 
 /* Later pins see the new part; older pins keep theirs. Both take what they are given. */
