@@ -90,12 +90,30 @@ static void threads_together_stay_under_the_maximum(void **state)
         assert_int_equal(gate_enter(&crowd.gate, TURNS - 1), GATE_OPEN);
 }
 
+static void only_refusals_in_a_row_shut_it(void **state)
+{
+        (void)state;
+        struct gate gate;
+        gate_init(&gate, 1000);
+        for (int i = 0; i < 10; i++) {
+                for (int refusal = 1; refusal < GATE_REFUSALS_TO_SHUT; refusal++)
+                        gate_refused(&gate, 5000);
+                assert_int_equal(gate_enter(&gate, 0), GATE_OPEN);
+                gate_taken(&gate);
+        }
+        for (int refusal = 0; refusal < GATE_REFUSALS_TO_SHUT; refusal++)
+                gate_refused(&gate, 5000);
+        assert_int_equal(gate_enter(&gate, 4999), GATE_SHUT);
+        assert_int_equal(gate_enter(&gate, 5000), GATE_OPEN);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(it_holds_its_maximum),
                 cmocka_unit_test(a_gate_for_nobody_is_full),
                 cmocka_unit_test(it_stays_shut_until_the_latest_time_named),
+                cmocka_unit_test(only_refusals_in_a_row_shut_it),
                 cmocka_unit_test(threads_together_stay_under_the_maximum),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
