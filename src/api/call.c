@@ -36,6 +36,8 @@ static void log_success(const struct call *call, int status, int64_t duration_us
             log_word("intent", verdict ? intent_name(verdict->intent) : NULL),
             log_word("severity", verdict && verdict->severity ? severity_name(verdict->severity) : NULL),
             log_word("source", verdict ? source_name(verdict->source) : NULL),
+            log_word("fallback", verdict && verdict->fallback ? llm_status_name(verdict->fallback) : NULL),
+            log_bool("is_cached", verdict && verdict->is_cached), log_i64("llm_us", reply ? reply->upstream_us : 0),
             log_word("channel", call->channel),
             log_bool("is_replay", reply && reply->is_replay), log_i64("body_bytes", (int64_t)call->request->body.len),
             log_ident("key", &call->key_name));

@@ -76,6 +76,14 @@ static void count_reply(const struct triage_reply *reply)
                 METRIC_ADD(SHED, METRIC_SHED_DRAINING, 1);
 }
 
+/* What the service itself takes of a message's time. */
+static void observe_added(const struct call *call, const struct triage_reply *reply)
+{
+        int64_t took_us = clock_monotonic_us(loop_clock(call->api->loop)) - call->request->started_us;
+        if (reply->outcome)
+                METRIC_OBSERVE(ADDED_DURATION, 0, (double)(took_us - reply->upstream_us) / 1e6);
+}
+
 static void tell_refusal(struct call *call, const struct triage_reply *reply)
 {
         struct problem_detail detail = {
@@ -101,6 +109,7 @@ static void replied(void *arg, const struct triage_reply *reply)
         exchange_on_cancel(call->exchange, NULL, NULL);
         METRIC_ADD(IN_FLIGHT, 0, -1);
         count_reply(reply);
+        observe_added(call, reply);
         call_add_rate_headers(call, &reply->rate);
         if (reply->is_replay)
                 call_add_header(call, "Idempotency-Replayed", STR("true"));

@@ -52,6 +52,8 @@ enum problem problem_of(enum err err)
                 return PROBLEM_DRAINING;
         case ERR_DEADLINE:
                 return PROBLEM_DEADLINE_EXCEEDED;
+        case ERR_UNDECIDED:
+                return PROBLEM_CLASSIFICATION_FAILED;
         case ERR_UNAVAILABLE:
         case ERR_BUSY:
         case ERR_NO_SPACE:

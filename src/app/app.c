@@ -72,14 +72,6 @@ static enum err check_exposure(struct parts *parts, struct err_note *note)
         return ERR_OK;
 }
 
-static enum err check_mode(const struct settings *settings, struct err_note *note)
-{
-        if (settings->mode == MODE_LOCAL)
-                return ERR_OK;
-        return err_set(note, ERR_UNSUPPORTED, "mode: %s needs the LLM client, which this version does not have yet; use "
-                       "mode: local", mode_name(settings->mode));
-}
-
 static size_t worker_count(const struct settings *settings)
 {
         long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -107,6 +99,8 @@ static enum err open_workers(struct parts *parts, struct str *ret_address, char 
                 .admission = &parts->admission,
                 .rate_limit = parts->rate_limit,
                 .claims = parts->claims,
+                .llm = parts->llm,
+                .count = count,
                 .needs_key = parts->needs_key,
                 .digest_key = {(const char *)parts->digest_key.bytes, sizeof parts->digest_key.bytes},
                 .started_wall_ms = parts->started_wall_ms,
@@ -122,7 +116,9 @@ static enum err open_workers(struct parts *parts, struct str *ret_address, char 
                 if (i == 0)
                         *ret_address = with_port(parts->settings->listen, server_port(fd), text, size);
                 config.index = i;
-                parts->workers[parts->worker_count++] = worker_new(&config, fd);
+                err = worker_new(&config, fd, &parts->workers[parts->worker_count++], note);
+                if (err)
+                        return err;
         }
         return ERR_OK;
 }
@@ -143,9 +139,7 @@ static enum err start(struct parts *parts, struct err_note *note)
 {
         char text[512];
         struct str address;
-        enum err err = check_mode(parts->settings, note);
-        if (!err)
-                err = parts_open(parts, note);
+        enum err err = parts_open(parts, note);
         if (!err)
                 err = check_exposure(parts, note);
         if (!err)

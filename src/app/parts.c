@@ -227,6 +227,8 @@ enum err parts_open(struct parts *parts, struct err_note *note)
         if (!err && *settings->otlp_endpoint)
                 err = otlp_start(settings->otlp_endpoint, APP_VERSION, &parts->otlp, note);
         if (!err)
+                err = llm_chain_new(settings, &parts->readiness, &parts->llm, note);
+        if (!err)
                 process_sample_start(&parts->readiness, parts->started_wall_ms);
         return err;
 }
@@ -242,4 +244,5 @@ void parts_close(struct parts *parts)
         data_dir_close(parts->directory);
         rate_limit_free(parts->rate_limit);
         claims_free(parts->claims);
+        llm_chain_free(parts->llm);
 }

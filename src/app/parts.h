@@ -31,6 +31,7 @@ struct parts {
         struct keyring_holder *keyrings;
         struct rate_limit *rate_limit;
         struct claims *claims;
+        struct llm_chain *llm; /* NULL in mode local */
         struct admission admission;
         struct readiness readiness;
         bool needs_key; /* the listener can be reached from elsewhere */

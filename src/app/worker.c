@@ -14,6 +14,7 @@ struct worker {
         struct loop *loop;
         struct store *store;
         struct kb_scratch *scratch;
+        struct llm_desk desk; /* zeroed: there is none */
         struct buf buf;
         struct api *api;
         struct server *server;
@@ -59,6 +60,9 @@ static struct api_config api_config(struct worker *worker, const struct worker_c
                         .admission = config->admission,
                         .rate_limit = config->rate_limit,
                         .claims = config->claims,
+                        .consult = worker->desk.consult,
+                        .mode = config->settings->mode,
+                        .is_local_final = config->settings->llm_local_fallback,
                         .safety_per_minute = config->settings->rate_limit_safety_per_minute,
                         .digest_key = config->digest_key,
                         .arena_bytes = REQUEST_ARENA_BYTES,
@@ -71,7 +75,7 @@ static struct api_config api_config(struct worker *worker, const struct worker_c
         };
 }
 
-struct worker *worker_new(const struct worker_config *config, int fd)
+enum err worker_new(const struct worker_config *config, int fd, struct worker **ret_worker, struct err_note *note)
 {
         struct worker *worker = alloc_zeroed(1, sizeof *worker);
         worker->index = config->index;
@@ -79,12 +83,16 @@ struct worker *worker_new(const struct worker_config *config, int fd)
         worker->store = store_sqlite_attach(config->db, worker->loop);
         worker->scratch = kb_scratch_new();
         buf_init(&worker->buf, ANSWER_MAX_BYTES);
+        enum err err = ERR_OK;
+        if (config->llm)
+                err = llm_desk_open(config->llm, worker->loop, config->count, &worker->busy, &worker->desk, note);
         struct api_config api = api_config(worker, config);
         worker->api = api_new(worker->loop, &api);
         struct server_limits server_limits = limits(config);
         struct server_handlers handlers = api_handlers(worker->api);
         worker->server = server_new(worker->loop, fd, &server_limits, &handlers);
-        return worker;
+        *ret_worker = worker;
+        return err;
 }
 
 static void *thread_main(void *arg)
@@ -116,12 +124,20 @@ void worker_drain(struct worker *worker)
         loop_post(worker->loop, &worker->drain_task);
 }
 
-/* What is being committed still reports to this loop. */
+static void desk_closed(void *arg)
+{
+        struct worker *worker = arg;
+        loop_stop(worker->loop);
+}
+
+/* What is being committed, and what an LLM is being asked, still reports to this loop. */
 static void stop_when_idle(struct timer *timer)
 {
         struct worker *worker = list_item(timer, struct worker, idle_check);
         if (worker->busy)
                 loop_timer_start(worker->loop, timer, IDLE_CHECK_MS);
+        else if (worker->desk.http)
+                llm_desk_close(&worker->desk, desk_closed, worker);
         else
                 loop_stop(worker->loop);
 }

@@ -6,6 +6,7 @@
 
 #include "adapt/store_sqlite.h"
 #include "api/api.h"
+#include "app/llm_chain.h"
 
 /* What the workers share (borrowed, outlives them), and what one of them gets. */
 struct worker_config {
@@ -17,18 +18,20 @@ struct worker_config {
         struct admission *admission;
         struct rate_limit *rate_limit;
         struct claims *claims;
+        struct llm_chain *llm; /* NULL: there is none */
         struct str digest_key;
         bool needs_key;
         int64_t started_wall_ms;
         size_t index;              /* of this worker; names its thread, worker-0 */
+        size_t count;              /* of all workers */
         size_t max_connections;    /* of this worker */
         size_t max_buffered_bytes; /* likewise */
 };
 
 struct worker;
 
-/* Takes the listening descriptor. */
-struct worker *worker_new(const struct worker_config *config, int fd);
+/* Takes the listening descriptor. On failure worker_stop() and worker_free() still have to follow. */
+enum err worker_new(const struct worker_config *config, int fd, struct worker **ret_worker, struct err_note *note) MUST_USE;
 
 /* Starts its thread. */
 void worker_start(struct worker *worker);

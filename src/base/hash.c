@@ -141,3 +141,11 @@ void digest_to_hex(const struct digest *digest, char ret_hex[65])
 {
         hex_write(digest->bytes, sizeof digest->bytes, ret_hex);
 }
+
+double random_fraction(void *unused)
+{
+        uint64_t word;
+        (void)unused;
+        random_bytes(&word, sizeof word);
+        return (double)(word >> 11) / (double)((uint64_t)1 << 53);
+}

@@ -35,4 +35,7 @@ void digest_to_hex(const struct digest *digest, char ret_hex[65]);
  * aborts when there are none. Not after a fork. */
 void random_bytes(void *ptr, size_t len);
 
+/* Evenly from [0, 1): for jitter. The argument is not looked at. */
+double random_fraction(void *unused);
+
 #endif

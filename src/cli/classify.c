@@ -98,7 +98,7 @@ static bool decide_message(struct session *session, struct message *message, str
                 workflow.text = SAFE_LITERAL("[TEXT_WITHHELD]");
         }
         model_classify(session->model, workflow.text, &classified);
-        workflow.verdict = decide(&session->snapshot, &finding, &classified, arena);
+        workflow.verdict = decide(&session->snapshot, &finding, &classified, NULL, arena);
         if (!workflow_run(&workflow, &outcome))
                 return false;
         const struct answer answer = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How an attempt at an LLM ended, from one table (llm_status.def). */
+/* How asking an LLM ended, from one table (llm_status.def). */
 #ifndef CORE_LLM_STATUS_H
 #define CORE_LLM_STATUS_H
 

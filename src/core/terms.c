@@ -25,6 +25,7 @@ static const char *const severities[SEVERITY_COUNT] = {"none", "standard", "high
 static const char *const channels[CHANNEL_COUNT] = {"chat", "voice", "mail", "api"};
 static const char *const priorities[PRIORITY_COUNT] = {"low", "medium", "high", "urgent"};
 static const char *const sources[SOURCE_COUNT] = {"llm", "local", "safety_net"};
+static const char *const bases[BASIS_COUNT] = {"model", "rule", "logprobs", "stated"};
 
 static bool find(const char *const *names, size_t count, struct str name, size_t *ret_index)
 {
@@ -62,6 +63,12 @@ const char *source_name(enum source source)
 {
         assert(source < SOURCE_COUNT);
         return sources[source];
+}
+
+const char *basis_name(enum basis basis)
+{
+        assert(basis < BASIS_COUNT);
+        return bases[basis];
 }
 
 enum category intent_category(enum intent intent)

@@ -34,12 +34,17 @@ enum priority { PRIORITY_LOW, PRIORITY_MEDIUM, PRIORITY_HIGH, PRIORITY_URGENT, P
 /* Who decided. */
 enum source { SOURCE_LLM, SOURCE_LOCAL, SOURCE_SAFETY_NET, SOURCE_COUNT };
 
+/* Where a verdict's confidence comes from: the embedded model, the rule's measured precision, the LLM's
+ * token probabilities, or what the LLM states about itself; the last two are calibrated by the policy. */
+enum basis { BASIS_MODEL, BASIS_RULE, BASIS_LOGPROBS, BASIS_STATED, BASIS_COUNT };
+
 const char *category_name(enum category category);
 const char *intent_name(enum intent intent); /* INTENT_NONE: NULL */
 const char *severity_name(enum severity severity);
 const char *channel_name(enum channel channel);
 const char *priority_name(enum priority priority);
 const char *source_name(enum source source);
+const char *basis_name(enum basis basis);
 
 bool category_from(struct str name, enum category *ret_category);
 bool intent_from(struct str name, enum intent *ret_intent);

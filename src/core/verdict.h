@@ -3,6 +3,7 @@
 #ifndef CORE_VERDICT_H
 #define CORE_VERDICT_H
 
+#include "core/llm_status.h"
 #include "core/terms.h"
 
 /* What the safety net saw; strings borrow from the policy. */
@@ -18,8 +19,10 @@ struct verdict {
         enum intent intent;
         enum intent secondary_intent; /* INTENT_NONE when there is none */
         double confidence;            /* calibrated probability of the category, 0..1 */
+        enum basis basis;             /* of the confidence */
         enum source source;
         bool is_cached;
+        enum llm_status fallback;  /* why the LLM that was to be asked did not decide; LLM_OK: nothing to say */
         enum severity severity;    /* of a safety matter; SEVERITY_NONE otherwise */
         struct str model;          /* version of the model or policy that decided */
         struct str prompt_version; /* absent when no prompt was used */

@@ -79,6 +79,8 @@ static void write_classifier(struct json_writer *w, const struct verdict *verdic
         json_bool(w, verdict->is_cached);
         json_member(w, "model", verdict->model);
         json_member(w, "prompt_version", verdict->prompt_version);
+        json_member(w, "confidence_from", str_from(basis_name(verdict->basis)));
+        json_member(w, "fallback", str_from(verdict->fallback ? llm_status_name(verdict->fallback) : NULL));
         json_close(w, '}');
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/decide.h"
 
+#include <math.h>
+
 static enum severity floor_of(const struct policy_facts *policy, enum intent intent)
 {
         if (intent == INTENT_OTHER || intent_category(intent) != CATEGORY_SAFETY_COMPLIANCE)
@@ -34,6 +36,13 @@ static enum category category_of(const struct policy_facts *policy, const struct
                                                                                               : CATEGORY_INFORMATIONAL;
 }
 
+bool decide_is_sure(const struct policy_facts *policy, const struct model_verdict *classified)
+{
+        enum category category = category_of(policy, classified);
+        return !classified->is_out_of_scope &&
+               classified->probabilities[category] >= policy->llm.local_is_enough[category];
+}
+
 static struct verdict by_model(const struct policy_facts *policy, const struct model_verdict *classified,
                                struct arena *arena)
 {
@@ -55,6 +64,77 @@ static struct verdict by_model(const struct policy_facts *policy, const struct m
         return verdict;
 }
 
+/* Platt scaling; see policy/llm_policy.h. Certainty itself has no finite logit. */
+static double calibrate(const struct policy_calibration *calibration, double p)
+{
+        static const double nearly_sure = 1 - 1e-9;
+        double bounded = fmin(fmax(p, 1 - nearly_sure), nearly_sure);
+        double logit = log(bounded / (1 - bounded));
+        return 1 / (1 + exp(-(calibration->slope * logit + calibration->offset)));
+}
+
+/* The probability of the category's token where there is one, else what the LLM states; a label alone
+ * says neither, and is believed as much as the embedded model is of that category. */
+static void weigh(const struct llm_policy *policy, const struct llm_answer *answer,
+                  const struct model_verdict *classified, struct verdict *verdict)
+{
+        if (answer->token_probability >= 0) {
+                verdict->basis = BASIS_LOGPROBS;
+                verdict->confidence = calibrate(&policy->token_probability, answer->token_probability);
+        } else if (answer->stated >= 0) {
+                verdict->basis = BASIS_STATED;
+                verdict->confidence = calibrate(&policy->stated, answer->stated);
+        } else {
+                verdict->basis = BASIS_MODEL;
+                verdict->confidence = classified->probabilities[answer->category];
+        }
+}
+
+static struct verdict by_llm(const struct policy_facts *policy, const struct consulted *consulted,
+                             const struct model_verdict *classified, struct arena *arena)
+{
+        const struct llm_answer *answer = consulted->answer;
+        struct verdict verdict = {
+                .category = answer->category,
+                .intent = answer->intent == INTENT_NONE ? classified->intents[answer->category] : answer->intent,
+                .secondary_intent = INTENT_NONE,
+                .source = SOURCE_LLM,
+                .is_cached = consulted->is_cached,
+                .model = str_from(consulted->model),
+                .prompt_version = consulted->prompt_version,
+        };
+        weigh(&policy->llm, answer, classified, &verdict);
+        if (verdict.category == CATEGORY_SAFETY_COMPLIANCE)
+                verdict.severity = floor_of(policy, verdict.intent);
+        struct str reasoning = arena_copy(arena, (struct str){answer->reasoning, answer->reasoning_bytes});
+        verdict.decision_path = reasoning.ptr && reasoning.len ? reasoning : STR("the LLM gave no reason");
+        return verdict;
+}
+
+/* Whether the LLM speaks against a danger of which the embedded model is sure. */
+static bool is_distrusted(const struct policy_facts *policy, const struct llm_answer *answer,
+                          const struct model_verdict *classified)
+{
+        return answer->category != CATEGORY_SAFETY_COMPLIANCE &&
+               classified->probabilities[CATEGORY_SAFETY_COMPLIANCE] >= policy->llm.local_safety_floor;
+}
+
+static struct verdict by_classifiers(const struct snapshot *snapshot, const struct model_verdict *classified,
+                                     const struct consulted *consulted, struct arena *arena)
+{
+        const struct policy_facts *policy = policy_facts(snapshot->policy);
+        bool is_answered = consulted && consulted->status == LLM_OK;
+        if (is_answered && !is_distrusted(policy, consulted->answer, classified))
+                return by_llm(policy, consulted, classified, arena);
+        struct verdict verdict = by_model(policy, classified, arena);
+        verdict.model = model_version(snapshot->model);
+        if (is_answered && consulted->answer->intent < INTENT_OTHER)
+                verdict.secondary_intent = consulted->answer->intent;
+        if (consulted)
+                verdict.fallback = consulted->status;
+        return verdict;
+}
+
 static void raise_by_net(const struct policy_facts *policy, const struct safety_finding *finding,
                          const struct model_verdict *classified, struct arena *arena, struct verdict *verdict)
 {
@@ -65,7 +145,11 @@ static void raise_by_net(const struct policy_facts *policy, const struct safety_
         verdict->category = CATEGORY_SAFETY_COMPLIANCE;
         verdict->intent = finding->intent;
         verdict->confidence = probability > finding->precision ? probability : finding->precision;
+        verdict->basis = probability > finding->precision ? BASIS_MODEL : BASIS_RULE;
         verdict->source = SOURCE_SAFETY_NET;
+        verdict->is_cached = false;
+        verdict->model = policy->version;
+        verdict->prompt_version = (struct str){0};
         verdict->severity = severity;
         struct str path = arena_format(arena, "safety net rule %.*s, severity %s", STR_ARGS(finding->rule),
                                        severity_name(severity));
@@ -73,15 +157,13 @@ static void raise_by_net(const struct policy_facts *policy, const struct safety_
 }
 
 struct verdict decide(const struct snapshot *snapshot, const struct safety_finding *finding,
-                      const struct model_verdict *classified, struct arena *arena)
+                      const struct model_verdict *classified, const struct consulted *consulted,
+                      struct arena *arena)
 {
         const struct policy_facts *policy = policy_facts(snapshot->policy);
-        struct verdict verdict = by_model(policy, classified, arena);
-        verdict.model = model_version(snapshot->model);
-        if (finding->severity != SEVERITY_NONE) {
+        struct verdict verdict = by_classifiers(snapshot, classified, consulted, arena);
+        if (finding->severity != SEVERITY_NONE)
                 raise_by_net(policy, finding, classified, arena, &verdict);
-                verdict.model = policy->version;
-        }
         if (verdict.secondary_intent == verdict.intent)
                 verdict.secondary_intent = INTENT_NONE;
         return verdict;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who decides what a message is: the safety net and the classifier, joined into one verdict.
+/* Who decides what a message is: safety net, embedded model and LLM, joined into one verdict.
  *
- * The net only raises: a hit makes the message a safety matter whatever the classifier says, and
- * a safety intent of the classifier may raise the severity further, never lower it. Pure.
+ * The net only raises: a hit makes the message a safety matter whatever the others say, and a safety
+ * intent of theirs may raise the severity further, never lower it. An LLM's answer goes before the
+ * embedded model's, but for one thing: when the model is surer of safety than the policy's
+ * local_safety_floor, an LLM that says otherwise is not believed, as it reads what strangers write. Pure.
  */
 #ifndef FLOW_DECIDE_H
 #define FLOW_DECIDE_H
@@ -10,11 +12,25 @@
 #include "base/arena.h"
 #include "core/verdict.h"
 #include "policy/snapshot.h"
+#include "port/llm.h"
 
-/* `classified` is the embedded model's answer. The decision path is written into the arena; it is
- * a constant when the arena is full. */
+/* What came of asking an LLM. */
+struct consulted {
+        enum llm_status status; /* LLM_OK: `answer` holds */
+        const struct llm_answer *answer;
+        const char *model;
+        struct str prompt_version;
+        bool is_cached;
+};
+
+/* `classified` is the embedded model's answer; `consulted` NULL: no LLM was to be asked. The decision
+ * path is written into the arena; it is a constant when the arena is full. */
 struct verdict decide(const struct snapshot *snapshot, const struct safety_finding *finding,
-                      const struct model_verdict *classified, struct arena *arena);
+                      const struct model_verdict *classified, const struct consulted *consulted,
+                      struct arena *arena);
+
+/* Whether the embedded model is sure enough that the cascade need not ask an LLM. */
+bool decide_is_sure(const struct policy_facts *policy, const struct model_verdict *classified);
 
 /* The severity of a hit: the rule's, or the floor of its intent when that is higher. */
 enum severity decide_severity(const struct policy_facts *policy, const struct safety_finding *finding);

@@ -2,12 +2,16 @@
 #include "flow/triage.h"
 
 #include "base/json_writer.h"
+#include "base/metric.h"
 #include "flow/answer.h"
 #include "flow/decide.h"
 #include "flow/workflow.h"
 #include "text/redact.h"
 
 #include <assert.h>
+
+/* So much of its time a message keeps for the rest when it asks an LLM. */
+enum { CONSULT_MARGIN_MS = 100 };
 
 enum state {
         START,
@@ -17,6 +21,8 @@ enum state {
         REPLAY,
         REDACT,
         CLASSIFY,
+        CONSULT,
+        DECIDE,
         WORKFLOW,
         COMMIT,
         STORED,
@@ -39,6 +45,11 @@ struct triage {
         bool is_admitted;
         bool has_claim;
         struct safe_text text;
+        bool is_withheld; /* the text, because it could not be redacted */
+        struct model_verdict classified;
+        bool is_consulted;
+        struct consult_question question;
+        struct pii_placeholders placeholders; /* what the LLM was shown, and what it stands for */
         struct verdict verdict;
         struct outcome outcome;
         struct store_record record;
@@ -55,6 +66,8 @@ static enum state look_up(struct triage *t);
 static enum state replay(struct triage *t);
 static enum state redact(struct triage *t);
 static enum state classify(struct triage *t);
+static enum state consult(struct triage *t);
+static enum state decide_all(struct triage *t);
 static enum state workflow(struct triage *t);
 static enum state commit(struct triage *t);
 static enum state stored(struct triage *t);
@@ -75,7 +88,9 @@ static const struct {
         [LOOK_UP] = {"look_up", look_up, TO(REPLAY), REPLAY},
         [REPLAY] = {"replay", replay, TO(REDACT) | TO(REPLY), 0},
         [REDACT] = {"redact", redact, TO(CLASSIFY) | TO(REPLY), 0},
-        [CLASSIFY] = {"classify", classify, TO(WORKFLOW), 0},
+        [CLASSIFY] = {"classify", classify, TO(CONSULT) | TO(DECIDE), 0},
+        [CONSULT] = {"consult", consult, TO(DECIDE), DECIDE},
+        [DECIDE] = {"decide", decide_all, TO(WORKFLOW) | TO(REPLY), 0},
         [WORKFLOW] = {"workflow", workflow, TO(COMMIT) | TO(REPLY), 0},
         [COMMIT] = {"commit", commit, TO(STORED), STORED},
         [STORED] = {"stored", stored, TO(REPLY), 0},
@@ -272,16 +287,85 @@ static enum state redact(struct triage *t)
         enum err err = redact_text(t->request.message.text, &t->arena, &t->text);
         if (err && !is_hit(t))
                 return refuse(t, ERR_INTERNAL, 0);
+        t->is_withheld = err != ERR_OK;
         if (err)
                 t->text = SAFE_LITERAL("[TEXT_WITHHELD]");
         return CLASSIFY;
 }
 
+/* Whether an LLM is to be asked; counts what is saved when it is not. */
+static bool wants_llm(const struct triage *t)
+{
+        const struct policy_facts *policy = policy_facts(t->snapshot->policy);
+        if (!t->env->consult || t->is_withheld || t->request.is_too_long || !t->reply)
+                return false;
+        if (is_hit(t) && !policy->llm.sends_safety_hits) {
+                METRIC_ADD(LLM_AVOIDED, METRIC_LLM_AVOIDED_SAFETY_NET, 1);
+                return false;
+        }
+        bool is_enough = t->env->mode == MODE_CASCADE && decide_is_sure(policy, &t->classified);
+        if (is_enough)
+                METRIC_ADD(LLM_AVOIDED, METRIC_LLM_AVOIDED_LOCAL_CONFIDENT, 1);
+        return !is_enough;
+}
+
 static enum state classify(struct triage *t)
 {
-        struct model_verdict classified;
-        model_classify(t->snapshot->model, t->text, &classified);
-        t->verdict = decide(t->snapshot, &t->finding, &classified, &t->arena);
+        model_classify(t->snapshot->model, t->text, &t->classified);
+        t->is_consulted = wants_llm(t);
+        return t->is_consulted ? CONSULT : DECIDE;
+}
+
+static void consulted(struct consult_question *question)
+{
+        resume(list_item(question, struct triage, question));
+}
+
+/* One customer keeps one prompt; who says no name is told by the conversation, or by the message. */
+static uint64_t split_point(const struct triage *t)
+{
+        struct raw_text subject = message_metadata(&t->request.message, STR("customer_id"));
+        if (!subject.raw.ptr)
+                subject = message_metadata(&t->request.message, STR("conversation_id"));
+        return hash64(subject.raw.ptr ? subject.raw : t->text.safe);
+}
+
+/* The LLM gets the text anew, with placeholders, and nothing of the metadata: whatever goes wrong with
+ * that, nothing is sent. */
+static enum state consult(struct triage *t)
+{
+        struct consult_question *question = &t->question;
+        *question = (struct consult_question){
+                .snapshot = t->snapshot,
+                .channel = t->request.message.channel,
+                .split_point = split_point(t),
+                .trace = t->request.trace,
+                .deadline_at_ms = t->request.deadline_at_ms - CONSULT_MARGIN_MS,
+                .done = consulted,
+                .status = LLM_WITHHELD,
+        };
+        if (redact_placeholders(t->request.message.text, &t->arena, &question->message, &t->placeholders) != ERR_OK)
+                return DECIDE;
+        return consult_ask(t->env->consult, question) ? DECIDE : wait(t);
+}
+
+static enum state decide_all(struct triage *t)
+{
+        const struct consult_question *question = &t->question;
+        const struct consulted came_of = {
+                .status = question->status,
+                .answer = &question->answer,
+                .model = question->model,
+                .prompt_version = question->prompt_version,
+                .is_cached = question->is_cached,
+        };
+        bool is_unanswered = t->is_consulted && question->status != LLM_OK;
+        if (is_unanswered)
+                METRIC_ADD(LLM_UNANSWERED, question->status, 1);
+        if (is_unanswered && !t->env->is_local_final && !is_hit(t))
+                return refuse(t, ERR_UNDECIDED, 1);
+        t->result.upstream_us = question->upstream_us;
+        t->verdict = decide(t->snapshot, &t->finding, &t->classified, t->is_consulted ? &came_of : NULL, &t->arena);
         return WORKFLOW;
 }
 
@@ -449,4 +533,9 @@ void triage_cancel(struct triage *triage)
 {
         triage->reply = NULL;
         timer_stop(triage->env->clock->timers, &triage->deadline);
+        if (triage->state != CONSULT)
+                return;
+        consult_leave(&triage->question);
+        triage->question.status = LLM_CANCELLED;
+        resume(triage);
 }

@@ -15,6 +15,8 @@
  *   key then finds it.
  * - With its key looked up in vain a hit is stored all the same; the store itself refuses a second
  *   record under one key.
+ * - The embedded model decides whenever no LLM can answer in time: its answer is there before one is
+ *   asked. What cannot be redacted is never sent.
  * - A client that goes away ends what is useless: a look-up's result is dropped. A commit is never
  *   abandoned, and a safety hit is recorded whether or not somebody still listens.
  * - Redaction that fails ends the request (nothing raw goes anywhere); a safety hit is recorded
@@ -28,9 +30,11 @@
 #include "base/trace_context.h"
 #include "core/message.h"
 #include "core/outcome.h"
+#include "flow/consult.h"
 #include "guard/admission.h"
 #include "guard/claims.h"
 #include "guard/rate_limit.h"
+#include "policy/settings.h"
 #include "policy/snapshot.h"
 #include "port/clock.h"
 #include "port/store.h"
@@ -51,6 +55,9 @@ struct triage_env {
         struct admission *admission;
         struct rate_limit *rate_limit;
         struct claims *claims;
+        struct consult *consult; /* NULL: there is no LLM */
+        enum mode mode;
+        bool is_local_final;     /* false: without an LLM's answer a message is refused, unless it is a hit */
         uint32_t safety_per_minute; /* the reserve's rate for each client */
         struct str digest_key;      /* keys the digests of compliance records */
         size_t arena_bytes;         /* cap of one request's memory */
@@ -76,6 +83,7 @@ struct triage_reply {
         struct safe_text answer; /* JSON; on ERR_OK, and on ERR_TOO_LARGE when a hit was recorded */
         struct record_id id;     /* row 0: nothing was stored */
         bool is_replay;
+        int64_t upstream_us;     /* time that it waited for LLMs to answer */
         const struct outcome *outcome; /* NULL when nothing was decided, and for replays */
         /* A refused safety hit: what the client must hear all the same. */
         enum severity severity;

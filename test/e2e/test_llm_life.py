@@ -19,10 +19,8 @@ def test_client_that_leaves_takes_its_call_along(make_llm, fake):
     for number, wire in enumerate(wires):
         wire.send(classify_bytes(f"Question number {number}?"))
     wait_until(lambda: fake.calls == 10, 5, "the calls")
-    for wire in wires[:5]:
-        wire.reset()
-    for wire in wires[5:]:
-        wire.close()
+    for wire in wires:
+        wire.reset()  # a client that only shuts its sending side still gets its answer
     wait_until(lambda: all(request.closed_at for request in fake.requests), 5, "the end of the calls")
     wait_until(lambda: server.metrics()["triaged_in_flight"] == 0, 5, "the end of the messages")
     fake.default = answer()

@@ -108,7 +108,7 @@ def test_waits_grow_and_attempts_end(make_llm, fake):
     samples = server.metrics()
     assert total(samples, "triaged_llm_retries_total", upstream="1") == 2
     assert total(samples, "triaged_llm_attempts_total", upstream="1", status="server_error") == 3
-    assert total(samples, "triaged_llm_unanswered_total", reason="server_error") == 1
+    assert total(samples, "triaged_llm_unanswered_total", status="server_error") == 1
 
 
 @pytest.mark.parametrize("retries, calls", [(0, 1), (1, 2)])

@@ -102,7 +102,7 @@ def test_gauges_tell_the_state(shared):
     assert samples["triaged_in_flight"] == 0
     assert samples["process_resident_memory_bytes"] > 1e6
     assert samples["process_open_fds"] > 5
-    assert samples['triaged_llm_breaker_state{state="closed"}'] in (0, 1)
+    assert samples['triaged_llm_in_flight{upstream="1"}'] == 0
 
 
 def test_log_has_a_line_for_each_message(make_server):

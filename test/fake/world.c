@@ -137,6 +137,159 @@ static void count_stored(const struct triage_request *request, const struct outc
         current->unheard += !is_heard;
 }
 
+/* One attempt under way; the call lives in a flight. */
+struct attempt {
+        struct task task;
+        struct timer timer; /* its end, or its deadline */
+        struct llm_call *call;
+        struct world_attempt fate;
+        bool is_ended;
+};
+
+static void finish_attempt(struct task *task)
+{
+        struct attempt *attempt = list_item(task, struct attempt, task);
+        struct llm_call *call = attempt->call;
+        call->attempt = NULL;
+        call->status = attempt->fate.status;
+        call->http_status = attempt->fate.http_status;
+        call->answer = attempt->fate.answer;
+        call->retry_after_ms = attempt->fate.retry_after_ms ? attempt->fate.retry_after_ms : -1;
+        call->should_retry = attempt->fate.should_retry;
+        call->upstream_us = attempt->fate.takes_ms * 1000;
+        current->llm_under_way--;
+        free(attempt);
+        call->done(call);
+}
+
+static void end_attempt(struct attempt *attempt)
+{
+        attempt->is_ended = true;
+        timer_stop(&current->wheel, &attempt->timer);
+        attempt->task.run = finish_attempt;
+        list_push_back(&current->waiting, &attempt->task.link);
+}
+
+static void attempt_is_due(struct timer *timer)
+{
+        end_attempt(list_item(timer, struct attempt, timer));
+}
+
+static const struct world_attempt *next_attempt(struct world *world)
+{
+        size_t number = world->llm_calls++;
+        return number < world->script_count ? &world->script[number] : &world->otherwise;
+}
+
+static void default_answer(struct llm_answer *answer)
+{
+        static const char reasoning[] = "the fake says so";
+        if (answer->reasoning_bytes)
+                return;
+        *answer = (struct llm_answer){
+                .category = CATEGORY_SERVICE_ACTION,
+                .intent = INTENT_REFUND,
+                .stated = 0.9,
+                .token_probability = -1,
+                .input_tokens = 100,
+                .output_tokens = 20,
+                .reasoning_bytes = sizeof reasoning - 1,
+        };
+        memcpy(answer->reasoning, reasoning, sizeof reasoning);
+}
+
+static void start_attempt(struct llm *llm, struct llm_call *call)
+{
+        struct world *world = list_item(llm, struct world, llm);
+        struct attempt *attempt = alloc_zeroed(1, sizeof *attempt);
+        int64_t now_ms = world->now_us / 1000;
+        attempt->call = call;
+        attempt->fate = *next_attempt(world);
+        default_answer(&attempt->fate.answer);
+        world->llm_calls_of[call->upstream]++;
+        world->llm_under_way++;
+        snprintf(world->llm_text, sizeof world->llm_text, "%.*s", STR_ARGS(call->message.safe));
+        call->attempt = attempt;
+        attempt->timer.fire = attempt_is_due;
+        if (now_ms + attempt->fate.takes_ms > call->deadline_at_ms) {
+                attempt->fate = (struct world_attempt){.status = LLM_TIMEOUT};
+                timer_start(&world->wheel, &attempt->timer, call->deadline_at_ms);
+        } else if (attempt->fate.takes_ms) {
+                timer_start(&world->wheel, &attempt->timer, now_ms + attempt->fate.takes_ms);
+        } else {
+                end_attempt(attempt);
+        }
+}
+
+static void cancel_attempt(struct llm *llm, struct llm_call *call)
+{
+        struct attempt *attempt = call->attempt;
+        list_item(llm, struct world, llm)->llm_cancelled++;
+        if (attempt->is_ended)
+                return;
+        attempt->fate = (struct world_attempt){.status = LLM_CANCELLED};
+        end_attempt(attempt);
+}
+
+static void count_warning(void *arg, enum llm_status status, size_t upstream, const struct ident *code)
+{
+        struct world *world = arg;
+        assert_true(upstream < world->llm.upstream_count);
+        assert_non_null(code);
+        world->warnings[status]++;
+}
+
+static double no_jitter(void *unused)
+{
+        (void)unused;
+        return 0;
+}
+
+void world_add_llm(struct world *world, enum mode mode, size_t count)
+{
+        static const struct llm_ops ops = {.start = start_attempt, .cancel = cancel_attempt};
+        static const struct llm_upstream upstreams[LLM_MAX_UPSTREAMS] = {
+                {.name = "first", .model = "model-1", .address = "a:1", .input_price = 1},
+                {.name = "second", .model = "model-2", .address = "b:1"},
+                {.name = "third", .model = "model-3", .address = "c:1"},
+                {.name = "fourth", .model = "model-4", .address = "d:1"},
+        };
+        struct breaker_rules rules = breaker_default_rules();
+        rules.jitter_percent = 0;
+        world->llm = (struct llm){&ops, upstreams, count};
+        for (size_t i = 0; i < count; i++) {
+                world->guards.breakers[i] = breaker_new(&rules, no_jitter, NULL, NULL);
+                gate_init(&world->guards.gates[i], 8);
+        }
+        retry_budget_init(&world->guards.retries, 10, 3, 100);
+        world->guards.spend = spend_new(0, 0);
+        world->guards.cache = answer_cache_new(1 << 20, 60000);
+        const struct consult_config config = {
+                .clock = &world->clock,
+                .llm = &world->llm,
+                .guards = &world->guards,
+                .max_retries = 2,
+                .random = no_jitter,
+                .busy = &world->busy,
+                .warn = count_warning,
+                .warn_arg = world,
+        };
+        world->env.consult = consult_new(&config);
+        world->env.mode = mode;
+}
+
+static void remove_llm(struct world *world)
+{
+        assert_int_equal(world->llm_under_way, 0);
+        consult_free(world->env.consult);
+        for (size_t i = 0; i < world->llm.upstream_count; i++) {
+                assert_int_equal(world->guards.gates[i].calls, 0);
+                breaker_free(world->guards.breakers[i]);
+        }
+        spend_free(world->guards.spend);
+        answer_cache_free(world->guards.cache);
+}
+
 void world_init(struct world *world, uint32_t max_in_flight, uint32_t safety_reserve)
 {
         static const struct clock_ops clock_ops = {.monotonic_us = monotonic_us, .wall_ms = wall_ms};
@@ -168,6 +321,7 @@ void world_init(struct world *world, uint32_t max_in_flight, uint32_t safety_res
                 .admission = &world->admission,
                 .rate_limit = world->rate_limit,
                 .claims = world->claims,
+                .is_local_final = true,
                 .safety_per_minute = 5,
                 .digest_key = STR("key"),
                 .arena_bytes = 1 << 20,
@@ -176,6 +330,7 @@ void world_init(struct world *world, uint32_t max_in_flight, uint32_t safety_res
 
 void world_deinit(struct world *world)
 {
+        remove_llm(world);
         assert_true(list_is_empty(&world->waiting));
         assert_int_equal(world->busy, 0);
         assert_int_equal(admission_in_flight(&world->admission), 0);

@@ -83,6 +83,7 @@ static void every_error_is_a_problem(void **state)
                 {ERR_DEADLINE, "deadline_exceeded"},
                 {ERR_UNAVAILABLE, "unavailable"},
                 {ERR_BUSY, "unavailable"},
+                {ERR_UNDECIDED, "classification_failed"},
                 {ERR_NO_SPACE, "unavailable"},
                 {ERR_IO, "unavailable"},
                 {ERR_CORRUPT, "unavailable"},

@@ -2,6 +2,7 @@
 #include "unit/test.h"
 
 #include "base/metric.h"
+#include "core/llm_status.h"
 #include "core/terms.h"
 
 #include <math.h>
@@ -158,6 +159,7 @@ static void the_text_is_what_prometheus_reads(void **state)
         METRIC_OBSERVE(REQUEST_DURATION, METRIC_ROUTE_READY, 0.0001);
         METRIC_OBSERVE(REQUEST_DURATION, METRIC_ROUTE_READY, 0.3);
         METRIC_OBSERVE(REQUEST_DURATION, METRIC_ROUTE_READY, 11);
+        METRIC_SET(LLM_BREAKER_STATE, METRIC_PAIR(BREAKER, METRIC_UPSTREAM_2, METRIC_BREAKER_HALF_OPEN), 1);
         METRIC_SET(RESIDENT_MEMORY, 0, 123456789);
         METRIC_SET(CPU_SECONDS, 0, 1.25);
         struct buf buf = render();
@@ -174,7 +176,7 @@ static void the_text_is_what_prometheus_reads(void **state)
         assert_true(has_line(text, "triaged_request_duration_seconds_sum{route=\"ready\"} 11.3001"));
         assert_true(has_line(text, "triaged_request_duration_seconds_count{route=\"ready\"} 3"));
         assert_true(has_line(text, "triaged_confidence_bucket{le=\"0.1\"} 0"));
-        assert_true(has_line(text, "triaged_llm_breaker_state{state=\"half_open\"} 0"));
+        assert_true(has_line(text, "triaged_llm_breaker_state{upstream=\"2\",state=\"half_open\"} 1"));
         assert_true(has_line(text, "process_resident_memory_bytes 123456789"));
         assert_true(has_line(text, "process_cpu_seconds_total 1.25"));
         buf_deinit(&buf);
@@ -257,18 +259,21 @@ static void labels_are_the_names_of_their_enums(void **state)
                 {METRIC_MESSAGES_BY_CHANNEL, "triaged_messages_by_channel_total", "channel", CHANNEL_COUNT},
                 {METRIC_DECISIONS, "triaged_decisions_total", "source", SOURCE_COUNT},
                 {METRIC_SAFETY, "triaged_safety_total", "severity", SEVERITY_COUNT},
+                {METRIC_LLM_UNANSWERED, "triaged_llm_unanswered_total", "status", LLM_STATUS_COUNT},
         };
         assert_int_equal(METRIC_CATEGORY_COUNT, CATEGORY_COUNT);
         assert_int_equal(METRIC_CHANNEL_COUNT, CHANNEL_COUNT);
         assert_int_equal(METRIC_SOURCE_COUNT, SOURCE_COUNT);
         assert_int_equal(METRIC_SEVERITY_COUNT, SEVERITY_COUNT);
+        assert_int_equal(METRIC_LLM_STATUS_COUNT, LLM_STATUS_COUNT);
         for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
                 for (int value = 0; value < sets[i].count; value++) {
                         metric_set(sets[i].metric, (uint32_t)value,
                                    0.5 - metric_value(sets[i].metric, (uint32_t)value));
                         const char *names[] = {
                                 category_name(value % CATEGORY_COUNT), channel_name(value % CHANNEL_COUNT),
-                                source_name(value % SOURCE_COUNT), severity_name(value % SEVERITY_COUNT)};
+                                source_name(value % SOURCE_COUNT), severity_name(value % SEVERITY_COUNT),
+                                llm_status_name(value % LLM_STATUS_COUNT)};
                         char line[128];
                         snprintf(line, sizeof line, "%s{%s=\"%s\"} 0.5", sets[i].family, sets[i].label,
                                  names[i]);

@@ -54,7 +54,7 @@ static struct model_verdict said(enum category category, enum intent intent)
 
 static struct verdict decided(struct safety_finding finding, struct model_verdict classified)
 {
-        return decide(&snapshot, &finding, &classified, &arena);
+        return decide(&snapshot, &finding, &classified, NULL, &arena);
 }
 
 static void without_a_hit_the_model_decides(void **state)
@@ -230,11 +230,101 @@ static void a_full_arena_costs_the_path_and_nothing_else(void **state)
         arena_init(&none, 0);
         struct model_verdict classified = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
         struct safety_finding finding = hit(SEVERITY_URGENT, INTENT_FRAUD);
-        assert_str_equal(decide(&snapshot, &nothing, &classified, &none).decision_path, "embedded model");
-        struct verdict verdict = decide(&snapshot, &finding, &classified, &none);
+        assert_str_equal(decide(&snapshot, &nothing, &classified, NULL, &none).decision_path, "embedded model");
+        struct verdict verdict = decide(&snapshot, &finding, &classified, NULL, &none);
         assert_str_equal(verdict.decision_path, "safety net");
         assert_int_equal(verdict.severity, SEVERITY_URGENT);
         arena_deinit(&none);
+}
+
+static struct verdict decided_with(struct safety_finding finding, struct model_verdict classified,
+                                   struct llm_answer answer)
+{
+        answer.reasoning_bytes = 3;
+        memcpy(answer.reasoning, "why", 3);
+        const struct consulted consulted = {LLM_OK, &answer, "gpt", STR("1.0.0"), true};
+        return decide(&snapshot, &finding, &classified, &consulted, &arena);
+}
+
+static void an_llms_answer_goes_before_the_models(void **state)
+{
+        (void)state;
+        const struct llm_answer answer = {.category = CATEGORY_SERVICE_ACTION, .intent = INTENT_REFUND, .stated = 0.7, .token_probability = -1};
+        struct verdict verdict = decided_with(nothing, said(CATEGORY_INFORMATIONAL, INTENT_FAQ), answer);
+        assert_int_equal(verdict.category, CATEGORY_SERVICE_ACTION);
+        assert_int_equal(verdict.intent, INTENT_REFUND);
+        assert_int_equal(verdict.source, SOURCE_LLM);
+        assert_int_equal(verdict.severity, SEVERITY_NONE);
+        assert_true(verdict.is_cached);
+        assert_str_equal(verdict.model, "gpt");
+        assert_str_equal(verdict.prompt_version, "1.0.0");
+        assert_str_equal(verdict.decision_path, "why");
+}
+
+static void the_confidence_of_an_llm_says_where_it_comes_from(void **state)
+{
+        (void)state;
+        static const struct {
+                double token_probability;
+                double stated;
+                enum basis basis;
+                double confidence;
+        } cases[] = {
+                {0.6, 0.9, BASIS_LOGPROBS, 0.6}, {-1, 0.9, BASIS_STATED, 0.9}, {0, 0.9, BASIS_LOGPROBS, 0},
+                {-1, 1, BASIS_STATED, 1},        {-1, -1, BASIS_MODEL, 0.02},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                const struct llm_answer answer = {.category = CATEGORY_SERVICE_ACTION, .intent = INTENT_REFUND,
+                                                  .stated = cases[i].stated, .token_probability = cases[i].token_probability};
+                struct verdict verdict = decided_with(nothing, said(CATEGORY_INFORMATIONAL, INTENT_FAQ), answer);
+                assert_int_equal(verdict.basis, cases[i].basis);
+                assert_float_equal(verdict.confidence, cases[i].confidence, 1e-6);
+        }
+}
+
+static void an_llm_lowers_neither_the_net_nor_a_model_that_is_sure(void **state)
+{
+        (void)state;
+        const struct llm_answer harmless = {.category = CATEGORY_INFORMATIONAL, .intent = INTENT_FAQ, .stated = 1, .token_probability = 1};
+        struct verdict verdict = decided_with(hit(SEVERITY_URGENT, INTENT_SELF_HARM), said(CATEGORY_INFORMATIONAL, INTENT_FAQ), harmless);
+        assert_int_equal(verdict.category, CATEGORY_SAFETY_COMPLIANCE);
+        assert_int_equal(verdict.severity, SEVERITY_URGENT);
+        assert_int_equal(verdict.source, SOURCE_SAFETY_NET);
+        assert_null(verdict.prompt_version.ptr);
+        verdict = decided_with(nothing, said(CATEGORY_SAFETY_COMPLIANCE, INTENT_FRAUD), harmless);
+        assert_int_equal(verdict.category, CATEGORY_SAFETY_COMPLIANCE);
+        assert_int_equal(verdict.source, SOURCE_LOCAL);
+        assert_int_equal(verdict.secondary_intent, INTENT_FAQ);
+        struct model_verdict unsure = said(CATEGORY_SAFETY_COMPLIANCE, INTENT_FRAUD);
+        unsure.probabilities[CATEGORY_SAFETY_COMPLIANCE] = 0.7; /* below local_safety_floor */
+        verdict = decided_with(nothing, unsure, harmless);
+        assert_int_equal(verdict.category, CATEGORY_INFORMATIONAL);
+        assert_int_equal(verdict.source, SOURCE_LLM);
+}
+
+static void an_llm_that_did_not_answer_leaves_the_model_and_a_reason(void **state)
+{
+        (void)state;
+        const struct consulted consulted = {.status = LLM_TIMEOUT};
+        struct model_verdict classified = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
+        struct verdict verdict = decide(&snapshot, &nothing, &classified, &consulted, &arena);
+        assert_int_equal(verdict.source, SOURCE_LOCAL);
+        assert_int_equal(verdict.fallback, LLM_TIMEOUT);
+        assert_int_equal(verdict.intent, INTENT_REFUND);
+}
+
+static void a_model_is_sure_by_category_and_never_out_of_scope(void **state)
+{
+        (void)state;
+        const struct policy_facts *facts = policy_facts(policy);
+        struct model_verdict sure = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
+        sure.probabilities[CATEGORY_SERVICE_ACTION] = facts->llm.local_is_enough[CATEGORY_SERVICE_ACTION];
+        assert_true(decide_is_sure(facts, &sure));
+        sure.probabilities[CATEGORY_SERVICE_ACTION] -= 0.01;
+        assert_false(decide_is_sure(facts, &sure));
+        sure.probabilities[CATEGORY_SERVICE_ACTION] = 0.99;
+        sure.is_out_of_scope = true;
+        assert_false(decide_is_sure(facts, &sure));
 }
 
 int main(void)
@@ -249,6 +339,11 @@ int main(void)
                 cmocka_unit_test(confidence_is_the_larger_of_probability_and_precision),
                 cmocka_unit_test(the_verdict_names_who_decided_and_why),
                 cmocka_unit_test(a_full_arena_costs_the_path_and_nothing_else),
+                cmocka_unit_test(an_llms_answer_goes_before_the_models),
+                cmocka_unit_test(the_confidence_of_an_llm_says_where_it_comes_from),
+                cmocka_unit_test(an_llm_lowers_neither_the_net_nor_a_model_that_is_sure),
+                cmocka_unit_test(an_llm_that_did_not_answer_leaves_the_model_and_a_reason),
+                cmocka_unit_test(a_model_is_sure_by_category_and_never_out_of_scope),
         };
         return cmocka_run_group_tests(tests, set_up, tear_down);
 }
