@@ -116,6 +116,8 @@ static void read_answer(struct attempt *attempt)
                                 : target->dialect->read_error(llm->parser, owner->http_status, body, &owner->code);
 }
 
+static_assert(sizeof((struct llm_call *)0)->note == sizeof((struct upstream_call *)0)->note, "a note is taken over whole");
+
 static void on_ended(struct upstream_call *call)
 {
         struct attempt *attempt = list_item(call, struct attempt, call);
@@ -125,6 +127,7 @@ static void on_ended(struct upstream_call *call)
                 read_answer(attempt);
         else
                 owner->status = statuses[call->result];
+        memcpy(owner->note, call->note, sizeof owner->note);
         end(attempt);
 }
 
@@ -139,6 +142,7 @@ static void forget_result(struct llm_call *call)
 {
         call->http_status = 0;
         call->code = (struct ident){""};
+        call->note[0] = '\0';
         call->retry_after_ms = -1;
         call->should_retry = LLM_RETRY_UNSAID;
         call->upstream_us = 0;

@@ -83,21 +83,25 @@ static bool is_news(struct watch *watch, enum llm_status status)
         return atomic_compare_exchange_strong(&watch->warned_at_ms[status], &last_ms, now_ms);
 }
 
-static void warn(void *arg, enum llm_status status, size_t upstream, const struct ident *code)
+static void warn(void *arg, enum llm_status status, size_t upstream, const struct llm_call *call)
 {
         struct llm_chain *chain = arg;
         if (!is_news(&chain->watches[upstream], status))
                 return;
         struct log_field who = upstream_field(chain, upstream);
         struct log_field model = log_safe("model", (struct safe_text){str_from(chain->configs[upstream].facts.model)});
+        struct log_field code = log_ident("code", &call->code);
         if (status == LLM_QUOTA)
-                LOG(LLM_QUOTA, who, model, log_ident("code", code));
+                LOG(LLM_QUOTA, who, model, code);
         else if (status == LLM_UNAUTHORIZED)
-                LOG(LLM_UNAUTHORIZED, who, model, log_ident("code", code));
+                LOG(LLM_UNAUTHORIZED, who, model, code);
         else if (status == LLM_REJECTED)
-                LOG(LLM_REJECTED, who, model, log_ident("code", code));
+                LOG(LLM_REJECTED, who, model, code);
         else if (status == LLM_BUDGET)
                 LOG(LLM_BUDGET, who, model);
+        else
+                LOG(LLM_UNREACHABLE, who, model, log_word("error", llm_status_name(status)),
+                    log_safe("reason", (struct safe_text){str_from(call->note)}));
 }
 
 static struct upstream_config http_config(const struct settings *settings)

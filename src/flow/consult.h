@@ -45,9 +45,9 @@ struct consult_config {
         unsigned max_retries;            /* of one upstream, for one flight */
         double (*random)(void *unused);  /* in [0, 1) */
         size_t *busy;                    /* counts the flights: their loop must go on */
-        /* What a person has to mend: LLM_QUOTA, LLM_UNAUTHORIZED, LLM_REJECTED, LLM_BUDGET. `upstream` is the
-         * place in the chain, `code` the upstream's own word. */
-        void (*warn)(void *arg, enum llm_status status, size_t upstream, const struct ident *code);
+        /* What a person has to mend: LLM_CONNECT, LLM_TLS, LLM_QUOTA, LLM_UNAUTHORIZED, LLM_REJECTED, LLM_BUDGET.
+         * `upstream` is the place in the chain; the call holds the words for it. */
+        void (*warn)(void *arg, enum llm_status status, size_t upstream, const struct llm_call *call);
         void *warn_arg;
 };
 

@@ -109,9 +109,8 @@ static int64_t now_ms(const struct flight *flight)
 
 static void warn(const struct flight *flight, enum llm_status status)
 {
-        static const struct ident nothing = {""};
         const struct consult_config *config = &flight->consult->config;
-        config->warn(config->warn_arg, status, flight->upstream, status == LLM_BUDGET ? &nothing : &flight->call.code);
+        config->warn(config->warn_arg, status, flight->upstream, &flight->call);
 }
 
 /* Counts one call of today's. */
@@ -274,7 +273,8 @@ static void heed(struct flight *flight)
                 gate_shut(gate_of(flight), now + QUOTA_PAUSE_MS);
         if (status == LLM_UNAUTHORIZED)
                 gate_shut(gate_of(flight), now + MISTAKE_PAUSE_MS);
-        if (status == LLM_QUOTA || status == LLM_UNAUTHORIZED || status == LLM_REJECTED)
+        if (status == LLM_QUOTA || status == LLM_UNAUTHORIZED || status == LLM_REJECTED || status == LLM_CONNECT ||
+            status == LLM_TLS)
                 warn(flight, status);
 }
 

@@ -45,6 +45,7 @@ struct llm_call {
         int http_status;           /* 0: no answer */
         struct llm_answer answer;  /* on LLM_OK */
         struct ident code;         /* the upstream's own word for its error, for logs; may be empty */
+        char note[128];            /* why it was not reached, for operators: "certificate has expired"; may be "" */
         int64_t retry_after_ms;    /* as the upstream wishes; -1: it does not say */
         enum { LLM_RETRY_UNSAID, LLM_RETRY_YES, LLM_RETRY_NO } should_retry; /* x-should-retry */
         int64_t upstream_us;       /* from the request's first byte sent to the answer's last; 0: not sent */

@@ -169,11 +169,16 @@ def test_trusted_upstream_over_tls(make_tls, certificates, host):
     assert upstream.requests[0].header("Authorization") == f"Bearer {LLM_KEY}"
 
 
-@pytest.mark.parametrize("name, has_ca", [("here", False), ("elsewhere", True), ("expired", True)])
-def test_untrusted_upstream_gets_nothing(make_tls, certificates, name, has_ca):
+@pytest.mark.parametrize("name, has_ca, reason", [
+    ("here", False, "unable to get local issuer certificate"), ("elsewhere", True, "address mismatch"),
+    ("expired", True, "certificate has expired"),
+])
+def test_untrusted_upstream_gets_nothing_and_the_log_says_why(make_tls, certificates, name, has_ca, reason):
     server, upstream = make_tls(name, **({"ca_file": str(certificates / "ca.pem")} if has_ca else {}))
     check_local(server.decide(QUESTION), "tls")
     assert upstream.calls == 0 and not upstream.received
+    event = wait_until(lambda: server.events("llm_unreachable"), 3, "the log line")[0]
+    assert event["error"] == "tls" and reason in event["reason"].lower()
 
 
 def test_verification_can_be_switched_off(make_tls):

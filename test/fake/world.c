@@ -231,11 +231,11 @@ static void cancel_attempt(struct llm *llm, struct llm_call *call)
         end_attempt(attempt);
 }
 
-static void count_warning(void *arg, enum llm_status status, size_t upstream, const struct ident *code)
+static void count_warning(void *arg, enum llm_status status, size_t upstream, const struct llm_call *call)
 {
         struct world *world = arg;
         assert_true(upstream < world->llm.upstream_count);
-        assert_non_null(code);
+        assert_non_null(call);
         world->warnings[status]++;
 }
 
