@@ -16,6 +16,7 @@ enum {
         WARN_EVERY_MS = 10000,   /* of one kind about one upstream */
 };
 
+static_assert((int)SETTINGS_MAX_UPSTREAMS == (int)LLM_MAX_UPSTREAMS, "what can be configured can be asked");
 static_assert((int)METRIC_UPSTREAM_COUNT == (int)LLM_MAX_UPSTREAMS, "what can be asked can be counted");
 static_assert((int)OUTPUT_LABEL == (int)LLM_OUTPUT_LABEL, "the settings' words for outputs are in the adapter's order");
 
@@ -119,11 +120,11 @@ static struct upstream_config http_config(const struct settings *settings)
         };
 }
 
-static struct llm_upstream_config config_of(const struct settings *settings, const char *key)
+static struct llm_upstream_config config_of(const struct settings *settings, const char *name, const char *key)
 {
         return (struct llm_upstream_config){
                 .facts = {
-                        .name = "llm",
+                        .name = name,
                         .model = settings->llm_model,
                         .input_price = settings->llm_input_price,
                         .output_price = settings->llm_output_price,
@@ -142,6 +143,19 @@ static struct llm_upstream_config config_of(const struct settings *settings, con
         };
 }
 
+static enum err read_upstream(struct llm_chain *chain, size_t i, struct err_note *note)
+{
+        bool is_listed = chain->settings->upstream_count > 0;
+        const struct settings *settings = is_listed ? chain->settings->upstreams[i].settings : chain->settings;
+        const char *name = is_listed ? chain->settings->upstreams[i].name : "llm";
+        enum err err = settings_read_llm_key(settings, &chain->keys[i], note);
+        if (err)
+                return err_prefix(note, err, "the key of the LLM upstream %s: ", name);
+        chain->configs[i] = config_of(settings, name, chain->keys[i]);
+        chain->count = i + 1;
+        return ERR_OK;
+}
+
 static void open_guards(struct llm_chain *chain)
 {
         const struct settings *settings = chain->settings;
@@ -151,7 +165,7 @@ static void open_guards(struct llm_chain *chain)
                 watch->chain = chain;
                 watch->upstream = i;
                 chain->guards.breakers[i] = breaker_new(&rules, random_fraction, breaker_changed, watch);
-                gate_init(&chain->guards.gates[i], settings->llm_max_in_flight);
+                gate_init(&chain->guards.gates[i], (uint32_t)chain->configs[i].http.max_calls);
                 show_state(watch, BREAKER_CLOSED);
         }
         retry_budget_init(&chain->guards.retries, settings->llm_retry_percent, settings->llm_retry_reserve,
@@ -171,14 +185,13 @@ enum err llm_chain_new(const struct settings *settings, struct readiness *readin
         chain->settings = settings;
         chain->readiness = readiness;
         enum err err = settings_check_llm(settings, note);
-        if (!err)
-                err = settings_read_llm_key(settings, &chain->keys[0], note);
+        size_t count = settings->upstream_count ? settings->upstream_count : 1;
+        for (size_t i = 0; i < count && !err; i++)
+                err = read_upstream(chain, i, note);
         if (err) {
-                free(chain);
+                llm_chain_free(chain);
                 return err;
         }
-        chain->configs[0] = config_of(settings, chain->keys[0]);
-        chain->count = 1;
         open_guards(chain);
         *ret_chain = chain;
         return ERR_OK;

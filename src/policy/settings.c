@@ -250,10 +250,12 @@ enum err settings_load(struct settings_args *args, char *const *environment, str
                 err = load_environment(&settings, environment, note);
         if (err == ERR_OK)
                 err = load_flags(&settings, &flags, note);
-        if (err == ERR_OK)
-                *ret_settings = settings;
-        else
+        if (err != ERR_OK) {
                 settings_free(&settings);
+                return err;
+        }
+        settings_resolve_upstreams(&settings);
+        *ret_settings = settings;
         return err;
 }
 
@@ -265,6 +267,7 @@ void settings_free(struct settings *settings)
                 if (type == SETTING_TEXT || type == SETTING_ADDRESS || type == SETTING_URL)
                         free(*text);
         }
+        settings_free_upstreams(settings);
         free(settings->config_path);
         *settings = (struct settings){0};
 }

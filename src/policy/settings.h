@@ -28,7 +28,15 @@ enum setting {
 #define SETTING(field, key, type, initial, min, max, is_secret, help) SETTING_##field,
 #include "policy/settings.def"
 #undef SETTING
-        SETTING_COUNT
+        SETTING_COUNT,
+        /* Those of which each upstream of the chain may have its own; they stand together in the table. */
+        SETTING_UPSTREAM_FIRST = SETTING_llm_base_url,
+        SETTING_UPSTREAM_LAST = SETTING_llm_output_price
+};
+
+enum {
+        SETTINGS_UPSTREAM_FIELDS = SETTING_UPSTREAM_LAST - SETTING_UPSTREAM_FIRST + 1,
+        SETTINGS_MAX_UPSTREAMS = 4,
 };
 
 enum setting_layer { SETTING_DEFAULT, SETTING_FILE, SETTING_ENVIRONMENT, SETTING_FLAG };
@@ -51,12 +59,24 @@ struct setting_origin {
 #define SETTING_IN_C_OUTPUT enum output
 #define SETTING_IN_C_DECIMAL double /* -1: left empty */
 
+struct settings;
+
+/* An entry of llm.upstreams in the settings file. */
+struct settings_upstream {
+        char *name;                                /* owns */
+        char *overrides[SETTINGS_UPSTREAM_FIELDS]; /* owns: what the entry says, as text; NULL: nothing */
+        struct settings *settings;                 /* owns: all settings as they are for this upstream */
+};
+
 struct settings {
 #define SETTING(field, key, type, initial, min, max, is_secret, help) SETTING_IN_C_##type field;
 #include "policy/settings.def"
 #undef SETTING
         char *config_path; /* owns; NULL without a file */
         struct setting_origin origins[SETTING_COUNT];
+        /* The chain, in its order; none: llm.* describes the only one. */
+        struct settings_upstream upstreams[SETTINGS_MAX_UPSTREAMS];
+        size_t upstream_count;
 };
 
 /* A command line without program and subcommand. */

@@ -34,20 +34,34 @@ static size_t places_of_key(const struct settings *settings, const char **ret_fi
         return count;
 }
 
-enum err settings_check_llm(const struct settings *settings, struct err_note *note)
+/* `where` is "" or "upstream NAME: ". */
+static enum err check_upstream(const struct settings *settings, const char *where, const char *name, struct err_note *note)
 {
         const char *first = NULL, *second = NULL;
         const char *mode = mode_name(settings->mode);
+        if (!*settings->llm_base_url)
+                return err_set(note, ERR_INVALID, "%s%smode: %s needs an LLM: set llm.base_url, or use mode: local", where, name, mode);
+        if (!*settings->llm_model)
+                return err_set(note, ERR_INVALID, "%s%smode: %s needs llm.model: the name by which the LLM is asked for", where,
+                               name, mode);
+        if (places_of_key(settings, &first, &second) > 1)
+                return err_set(note, ERR_INVALID, "%s%s%s and %s are both set: keep one of them", where, name, first, second);
+        return ERR_OK;
+}
+
+enum err settings_check_llm(const struct settings *settings, struct err_note *note)
+{
+        enum err err = ERR_OK;
+        char name[80];
         if (settings->mode == MODE_LOCAL)
                 return ERR_OK;
-        if (!*settings->llm_base_url)
-                return err_set(note, ERR_INVALID, "mode: %s needs an LLM: set llm.base_url, or use mode: local", mode);
-        if (!*settings->llm_model)
-                return err_set(note, ERR_INVALID, "mode: %s needs llm.model: the name that %s knows its model by", mode,
-                               settings->llm_base_url);
-        if (places_of_key(settings, &first, &second) > 1)
-                return err_set(note, ERR_INVALID, "%s and %s are both set: keep one of them", first, second);
-        return ERR_OK;
+        if (settings->upstream_count == 0)
+                return check_upstream(settings, "", "", note);
+        for (size_t i = 0; i < settings->upstream_count && !err; i++) {
+                snprintf(name, sizeof name, "%s: ", settings->upstreams[i].name);
+                err = check_upstream(settings->upstreams[i].settings, "upstream ", name, note);
+        }
+        return err;
 }
 
 /* All of it without the line end, checked to be one line that a header can carry. */

@@ -34,12 +34,32 @@ static void pad(struct buf *buf, size_t line_start, size_t column)
         while (buf->len - line_start < column && !buf->is_over);
 }
 
+/* At the end of the section llm. */
+static void print_upstreams(const struct settings *settings, struct buf *buf)
+{
+        if (settings->upstream_count)
+                buf_append_str(buf, STR("  upstreams:\n"));
+        for (size_t i = 0; i < settings->upstream_count; i++) {
+                const struct settings_upstream *upstream = &settings->upstreams[i];
+                buf_printf(buf, "    - name: \"%s\"\n", upstream->name);
+                for (enum setting setting = SETTING_UPSTREAM_FIRST; setting <= SETTING_UPSTREAM_LAST; setting++) {
+                        if (!upstream->overrides[setting - SETTING_UPSTREAM_FIRST])
+                                continue;
+                        buf_printf(buf, "      %s: ", setting_info(setting)->key + sizeof "llm." - 1);
+                        setting_print_value(upstream->settings, setting, buf);
+                        buf_append_char(buf, '\n');
+                }
+        }
+}
+
 void settings_print(const struct settings *settings, struct buf *buf)
 {
         struct str open = {0};
         for (enum setting setting = 0; setting < SETTING_COUNT; setting++) {
                 struct str leaf = str_from(setting_info(setting)->key);
                 struct str section = str_split(&leaf, '.');
+                if (str_equal(open, STR("llm")) && !str_equal(section, open))
+                        print_upstreams(settings, buf);
                 if (leaf.ptr && !str_equal(section, open)) {
                         buf_printf(buf, "%.*s:\n", STR_ARGS(section));
                         open = section;

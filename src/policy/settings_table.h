@@ -65,6 +65,18 @@ struct printable {
 };
 struct printable printable(struct str text);
 
+/* The chain of LLMs (settings_upstream.c): an entry is added, named and given its values, each with an error
+ * that says what is wrong; at the end all are resolved. */
+bool setting_is_of_upstream(enum setting setting);
+enum err settings_add_upstream(struct settings *settings, struct settings_upstream **ret_upstream,
+                               struct err_note *note) MUST_USE;
+enum err settings_name_upstream(const struct settings *settings, struct settings_upstream *upstream, struct str name,
+                                struct err_note *note) MUST_USE;
+enum err settings_override(struct settings_upstream *upstream, enum setting setting, struct str text,
+                           struct err_note *note) MUST_USE;
+void settings_resolve_upstreams(struct settings *settings);
+void settings_free_upstreams(struct settings *settings);
+
 /* Applies settings->config_path (settings_yaml.c). */
 enum err settings_load_file(struct settings *settings, struct err_note *note) MUST_USE;
 

@@ -21,6 +21,8 @@ struct source {
         struct str sections[SECTIONS_MAX]; /* keys' own texts: those whose mapping was seen */
         uint32_t section_lines[SECTIONS_MAX];
         size_t section_count;
+        bool takes_list; /* the next event may begin one */
+        bool has_upstreams;
 };
 
 static enum err at(const struct source *source, uint32_t line, enum err err, struct err_note *note)
@@ -70,8 +72,8 @@ static enum err next_event(struct source *source, yaml_event_t *ret_event, struc
         uint32_t line = line_of(ret_event);
         if (has_extras(ret_event))
                 err = err_set(note, ERR_INVALID, "anchors, aliases and tags are not allowed");
-        else if (ret_event->type == YAML_SEQUENCE_START_EVENT)
-                err = err_set(note, ERR_INVALID, "no setting is a list");
+        else if (ret_event->type == YAML_SEQUENCE_START_EVENT && !source->takes_list)
+                err = err_set(note, ERR_INVALID, "no setting is a list, but llm.upstreams");
         if (err == ERR_OK)
                 return ERR_OK;
         yaml_event_delete(ret_event);
@@ -198,6 +200,92 @@ static enum err read_value(struct source *source, enum setting setting, struct e
         return err;
 }
 
+/* Key and value of an upstream. */
+static enum err read_upstream_entry(struct source *source, struct settings_upstream *upstream, const yaml_event_t *key,
+                                    struct err_note *note)
+{
+        char path[SETTING_NAME_BYTES * 2];
+        yaml_event_t value;
+        struct str name = key->type == YAML_SCALAR_EVENT ? scalar_of(key) : STR("");
+        bool is_name = str_equal(name, STR("name"));
+        snprintf(path, sizeof path, "llm.%s", printable(name).text);
+        enum setting setting = setting_find(str_from(path), SPELLING_KEY);
+        if (!is_name && (setting == SETTING_COUNT || !setting_is_of_upstream(setting)))
+                return at(source, line_of(key), err_set(note, ERR_INVALID, "llm.upstreams: \"%s\" is no key of an upstream",
+                                                        printable(name).text), note);
+        enum err err = next_event(source, &value, note);
+        if (err != ERR_OK)
+                return err;
+        if (value.type != YAML_SCALAR_EVENT)
+                err = err_set(note, ERR_INVALID, "is not a value");
+        else if (!is_name)
+                err = check_type(setting, &value, note);
+        if (err == ERR_OK)
+                err = is_name ? settings_name_upstream(source->settings, upstream, scalar_of(&value), note)
+                              : settings_override(upstream, setting, scalar_of(&value), note);
+        uint32_t line = line_of(&value);
+        yaml_event_delete(&value);
+        if (err == ERR_OK)
+                return ERR_OK;
+        err_prefix(note, err, is_name ? "llm.upstreams: " : "llm.upstreams: %.*s: ", STR_ARGS(name));
+        return at(source, line, err, note);
+}
+
+static enum err read_upstream(struct source *source, uint32_t line, struct err_note *note)
+{
+        struct settings_upstream *upstream;
+        enum err err = settings_add_upstream(source->settings, &upstream, note);
+        if (err != ERR_OK)
+                return at(source, line, err, note);
+        for (;;) {
+                yaml_event_t event;
+                err = next_event(source, &event, note);
+                if (err != ERR_OK)
+                        return err;
+                bool is_end = event.type == YAML_MAPPING_END_EVENT;
+                if (!is_end)
+                        err = read_upstream_entry(source, upstream, &event, note);
+                yaml_event_delete(&event);
+                if (err != ERR_OK)
+                        return err;
+                if (is_end && !upstream->name)
+                        return at(source, line, err_set(note, ERR_INVALID, "llm.upstreams: an upstream without a name"), note);
+                if (is_end)
+                        return ERR_OK;
+        }
+}
+
+static enum err read_upstreams(struct source *source, uint32_t line, struct err_note *note)
+{
+        yaml_event_t event;
+        if (source->has_upstreams)
+                return at(source, line, err_set(note, ERR_INVALID, "llm.upstreams: set already"), note);
+        source->has_upstreams = source->takes_list = true;
+        enum err err = next_event(source, &event, note);
+        source->takes_list = false;
+        if (err != ERR_OK)
+                return err;
+        bool is_list = event.type == YAML_SEQUENCE_START_EVENT;
+        yaml_event_delete(&event);
+        while (is_list) {
+                err = next_event(source, &event, note);
+                if (err != ERR_OK)
+                        return err;
+                bool is_end = event.type == YAML_SEQUENCE_END_EVENT, is_map = event.type == YAML_MAPPING_START_EVENT;
+                uint32_t at_line = line_of(&event);
+                yaml_event_delete(&event);
+                if (is_end)
+                        return ERR_OK;
+                if (!is_map)
+                        break;
+                err = read_upstream(source, at_line, note);
+                if (err != ERR_OK)
+                        return err;
+        }
+        return at(source, line, err_set(note, ERR_INVALID, "llm.upstreams: must be a list, each entry with `name:` and what "
+                                                           "differs from llm.*"), note);
+}
+
 static enum err read_entry(struct source *source, struct str section, const yaml_event_t *key,
                            struct err_note *note)
 {
@@ -210,6 +298,8 @@ static enum err read_entry(struct source *source, struct str section, const yaml
         char path[SETTING_NAME_BYTES * 2];
         snprintf(path, sizeof path, "%.*s%s%s", STR_ARGS(section), section.ptr ? "." : "",
                  printable(name).text);
+        if (str_equal(str_from(path), STR("llm.upstreams")))
+                return read_upstreams(source, line_of(key), note);
         enum setting setting = setting_find(str_from(path), SPELLING_KEY);
         if (setting == SETTING_COUNT)
                 return at(source, line_of(key), setting_unknown(str_from(path), SPELLING_KEY, note), note);

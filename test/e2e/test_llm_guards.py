@@ -180,6 +180,67 @@ def test_dead_upstream_costs_little(make_server):
     assert server.get("/api/v1/ready").status == 200
 
 
+# ---- the chain ----
+
+@pytest.fixture
+def chain(make_server, fake):
+    """A server with two upstreams: `fake`, then another."""
+    with FakeLlm() as second:
+        def make(first_url=None, **llm):
+            upstreams = [{"name": "first", "base_url": first_url or fake.url, "model": "model-one", "api_key": "sk-of-the-first"},
+                         {"name": "second", "base_url": second.url, "model": "model-two", "api_key": "sk-of-the-second"}]
+            server = make_server(config={"mode": "llm", "llm": {"cache_bytes": 0, **llm, "upstreams": upstreams}}).start()
+            return server, second
+        yield make
+
+
+def test_second_upstream_answers_for_a_dead_first(chain):
+    server, second = chain(first_url=f"http://127.0.0.1:{free_port()}/v1", retries=0)
+    check_llm(server.decide(QUESTION), model="model-two")
+    assert second.calls == 1 and second.requests[0].json["model"] == "model-two"
+    samples = server.metrics()
+    assert total(samples, "triaged_llm_attempts_total", upstream="1", status="connect") >= 1
+    assert total(samples, "triaged_llm_attempts_total", upstream="2", status="ok") == 1
+
+
+@pytest.mark.parametrize("step", [status(500), status(401), status(404), status(429, "insufficient_quota"), answer("nonsense")],
+                         ids=["500", "401", "404", "quota", "nonsense"])
+def test_second_upstream_answers_for_a_failing_first(chain, fake, step):
+    server, second = chain(retries=0)
+    fake.default = step
+    check_llm(server.decide(QUESTION), model="model-two")
+    assert (fake.calls, second.calls) == (1, 1)
+
+
+def test_first_is_asked_first_and_each_gets_its_own_key(chain, fake):
+    server, second = chain(retries=0)
+    check_llm(server.decide(QUESTION), model="model-one")
+    assert (fake.calls, second.calls) == (1, 0)
+    fake.default = status(503)
+    check_llm(server.decide(CANCEL), model="model-two")
+    assert fake.requests[0].header("Authorization") == "Bearer sk-of-the-first"
+    assert second.requests[0].header("Authorization") == "Bearer sk-of-the-second"
+    assert b"sk-of-the-first" not in second.received and b"sk-of-the-second" not in fake.received
+
+
+def test_breaker_of_the_first_does_not_stop_the_second(chain, fake):
+    server, second = chain(retries=0)
+    fake.default = status(500)
+    for decision in questions(server, 12):
+        check_llm(decision, model="model-two")
+    assert (fake.calls, second.calls) == (5, 12)
+    second.default = status(500)
+    decisions = questions(server, 8, 100)
+    assert second.calls == 17 and fallbacks(decisions)[-1] == "breaker_open"
+
+
+def test_hanging_first_leaves_time_for_the_second(chain, fake):
+    server, second = chain(retries=0, timeout_ms=300)
+    fake.default = hang()
+    check_llm(server.decide(QUESTION), model="model-two")
+    assert (fake.calls, second.calls) == (1, 1)
+
+
 # ---- budgets ----
 
 def test_requests_of_a_day_are_bounded(make_llm, fake):

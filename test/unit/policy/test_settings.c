@@ -4,6 +4,7 @@
 #include "policy/settings_table.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char file[] = "settings-XXXXXX.yaml";
@@ -166,8 +167,8 @@ static const struct {
         {"http: 5\n", ":1: http: is a section: its settings go below it, indented"},
         {"http:\nworkers: 2\n", ":1: http: is a section: its settings go below it, indented"},
         {"listen:\n  host: x\n", ":2: listen: is a section, not a value"},
-        {"listen: [a, b]\n", ":1: no setting is a list"},
-        {"- listen\n", ":1: no setting is a list"},
+        {"listen: [a, b]\n", ":1: no setting is a list, but llm.upstreams"},
+        {"- listen\n", ":1: no setting is a list, but llm.upstreams"},
         {"listen\n", ":1: the file must hold `key: value` lines"},
         {"? {a: b}\n: c\n", ":1: a key must be a name"},
         {"data_dir: &a x\npolicy_dir: *a\n", ":1: anchors, aliases and tags are not allowed"},
@@ -368,6 +369,125 @@ static void no_two_settings_share_a_name(void **state)
         assert_string_equal(name, "TRIAGED_RATE_LIMIT_PER_MINUTE");
 }
 
+#define TWO_UPSTREAMS "llm:\n  model: m\n  api_key: flat\n  timeout_ms: 700\n  upstreams:\n" \
+        "    - name: first\n      base_url: http://a/v1\n      api_key_file: /k\n" \
+        "    - name: second\n      base_url: http://b/v1\n      model: other\n      temperature: 0.5\n"
+
+static void an_upstream_is_the_flat_settings_and_what_it_says_itself(void **state)
+{
+        (void)state;
+        struct settings settings;
+        struct err_note note = {0};
+        assert_ok(load_yaml(STR("mode: llm\n" TWO_UPSTREAMS), &settings, &note));
+        assert_int_equal(settings.upstream_count, 2);
+        const struct settings *first = settings.upstreams[0].settings, *second = settings.upstreams[1].settings;
+        assert_string_equal(settings.upstreams[0].name, "first");
+        assert_string_equal(first->llm_base_url, "http://a/v1");
+        assert_string_equal(first->llm_model, "m");
+        assert_string_equal(first->llm_api_key, ""); /* its own file stands for the flat key */
+        assert_string_equal(second->llm_model, "other");
+        assert_string_equal(second->llm_api_key, "flat");
+        assert_true(first->llm_temperature < 0);
+        assert_float_equal(second->llm_temperature, 0.5, 1e-9);
+        assert_int_equal(second->llm_timeout_ms, 700);
+        assert_ok(settings_check_llm(&settings, &note));
+        /* What is printed is read again as the same. */
+        struct buf printed;
+        struct settings again;
+        buf_init(&printed, 1 << 20);
+        settings_print(&settings, &printed);
+        assert_ok(load_yaml(buf_str(&printed), &again, &note));
+        assert_int_equal(again.upstream_count, 2);
+        assert_string_equal(again.upstreams[1].settings->llm_model, "other");
+        settings_free(&again);
+        buf_deinit(&printed);
+        settings_free(&settings);
+}
+
+static void a_bad_upstream_is_refused_with_its_line(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *yaml;
+                const char *message;
+        } cases[] = {
+                {"llm:\n  upstreams: x\n", ":2: llm.upstreams: must be a list"},
+                {"llm:\n  upstreams: [x]\n", ":2: llm.upstreams: must be a list"},
+                {"llm:\n  upstreams:\n    - model: m\n", ":3: llm.upstreams: an upstream without a name"},
+                {"llm:\n  upstreams:\n    - name: a\n    - name: a\n", ":4: llm.upstreams: name: another upstream is called a, too"},
+                {"llm:\n  upstreams:\n    - name: a b\n", ":3: llm.upstreams: name: must be"},
+                {"llm:\n  upstreams:\n    - name: a\n      retries: 3\n", ":4: llm.upstreams: \"retries\" is no key of an upstream"},
+                {"llm:\n  upstreams:\n    - name: a\n      top_logprobs: 21\n", ":4: llm.upstreams: top_logprobs: \"21\" is not"},
+                {"llm:\n  upstreams:\n    - name: a\n      model: m\n      model: n\n", ":5: llm.upstreams: model: set already"},
+                {"llm:\n  upstreams: []\n  upstreams: []\n", ":3: llm.upstreams: set already"},
+                {"llm:\n  upstreams: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]\n", ":2: llm.upstreams: more than 4"},
+                {"http:\n  idle_timeout_ms: [1]\n", ":2: no setting is a list, but llm.upstreams"},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct settings settings;
+                struct err_note note = {0};
+                assert_int_not_equal(load_yaml(str_from(cases[i].yaml), &settings, &note), ERR_OK);
+                if (!strstr(note.text, cases[i].message))
+                        fail_msg("case %zu: %s", i, note.text);
+        }
+}
+
+static void a_mode_with_an_llm_needs_one(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *yaml;
+                const char *message; /* NULL: it may start */
+        } cases[] = {
+                {"mode: local\n", NULL},
+                {"mode: llm\n", "mode: llm needs an LLM: set llm.base_url"},
+                {"mode: cascade\nllm:\n  base_url: http://a/v1\n", "mode: cascade needs llm.model"},
+                {"mode: llm\nllm:\n  base_url: http://a/v1\n  model: m\n", NULL},
+                {"mode: llm\nllm:\n  base_url: http://a/v1\n  model: m\n  api_key: k\n  api_key_file: f\n",
+                 "llm.api_key and llm.api_key_file are both set"},
+                {"mode: llm\nllm:\n  base_url: http://a/v1\n  upstreams: [{name: x}]\n", "upstream x: mode: llm needs llm.model"},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct settings settings;
+                struct err_note note = {0};
+                assert_ok(load_yaml(str_from(cases[i].yaml), &settings, &note));
+                enum err err = settings_check_llm(&settings, &note);
+                assert_int_equal(err != ERR_OK, cases[i].message != NULL);
+                if (cases[i].message && !strstr(note.text, cases[i].message))
+                        fail_msg("case %zu: %s", i, note.text);
+                settings_free(&settings);
+        }
+}
+
+static void a_key_comes_from_a_file_that_is_its_owners_alone(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *content;
+                mode_t mode;
+                enum err expected;
+        } cases[] = {
+                {"sk-1\n", 0600, ERR_OK},        {"sk-1", 0400, ERR_OK},       {"sk-1", 0640, ERR_FORBIDDEN},
+                {"sk-1", 0604, ERR_FORBIDDEN},   {"", 0600, ERR_INVALID},      {"a\nb", 0600, ERR_INVALID},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct settings settings;
+                struct err_note note = {0};
+                char *key = NULL;
+                assert_ok(load((const char *[]){"--llm-api-key-file", file, NULL}, NULL, &settings, NULL));
+                assert_int_equal(chmod(file, 0600), 0);
+                write_file(str_from(cases[i].content));
+                assert_int_equal(chmod(file, cases[i].mode), 0);
+                assert_int_equal(settings_read_llm_key(&settings, &key, &note), cases[i].expected);
+                if (key)
+                        assert_string_equal(key, "sk-1");
+                assert_null(strstr(note.text, "sk-1"));
+                free(key);
+                settings_free(&settings);
+        }
+        assert_int_equal(chmod(file, 0600), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -382,6 +502,10 @@ int main(void)
                 cmocka_unit_test(the_printed_configuration_names_origins_and_hides_secrets),
                 cmocka_unit_test(help_shows_each_flag),
                 cmocka_unit_test(no_two_settings_share_a_name),
+                cmocka_unit_test(an_upstream_is_the_flat_settings_and_what_it_says_itself),
+                cmocka_unit_test(a_bad_upstream_is_refused_with_its_line),
+                cmocka_unit_test(a_mode_with_an_llm_needs_one),
+                cmocka_unit_test(a_key_comes_from_a_file_that_is_its_owners_alone),
         };
         return cmocka_run_group_tests(tests, make_file, remove_file);
 }
