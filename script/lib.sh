@@ -2,14 +2,16 @@
 # shellcheck shell=bash disable=SC2034
 # What the scripts share. Sourced, never run: sets `root` and `jobs`, reads nothing.
 #
-# A check tells its counts with `tally NAME PASSED FAILED`; `tally_end` prints the sum as the
-# script's last line, writes it to the file that --result named, and returns 1 when something failed.
+# A check tells its counts with `tally NAME PASSED FAILED [FAILED_CASE]...`; `tally_end` names what
+# failed, prints the sum as the script's last line, writes it to the file that --result named, and
+# returns 1 when something failed.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 script=$(basename "$0")
 jobs=${TRIAGED_JOBS:-$(nproc)}
 passed=0
 failed=0
+failures=()
 result_file=
 
 say() {
@@ -42,10 +44,16 @@ tally() {
         passed=$((passed + ok))
         failed=$((failed + bad))
         echo "$name: $ok passed, $bad failed"
+        if [ "$bad" -gt 0 ]; then
+                failures+=("$name: $bad failed" "${@:4}")
+        fi
 }
 
 tally_end() {
         echo
+        if [ "$failed" -gt 0 ]; then
+                printf 'FAILED %s\n' "${failures[@]}"
+        fi
         echo "$passed passed, $failed failed"
         if [ -n "$result_file" ]; then
                 echo "$passed $failed" >"$result_file"

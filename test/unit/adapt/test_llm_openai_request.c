@@ -234,9 +234,10 @@ static void what_it_costs(void **state)
 {
         (void)state;
         enum { ROUNDS = 20000 };
+        static const char line[] = "- refund: the customer wants money back, as in \"I want my 20 euros\"; not a billing question.\n";
         static char system[4096];
         for (size_t i = 0; i < sizeof system; i++)
-                system[i] = "- refund: the customer wants money back, as in \"I want my 20 euros\"; not a billing question.\n"[i % 95];
+                system[i] = line[i % (sizeof line - 1)];
         struct llm_call call = {.system = {system, sizeof system},
                                 .message = {STR("Where is my order ORD-12345? I have been waiting for \"two\" weeks now.")}};
         struct timespec start;
