@@ -63,6 +63,8 @@ struct writer {
         struct rows rows;
         struct pending batch[BATCH_MAX];
         size_t batch_count;
+        double gain;            /* records that lingering brings, see linger_once() */
+        unsigned hasty_batches; /* since waiting was not worth it */
         size_t log_pages;     /* in the write-ahead log after the last commit */
         size_t checkpoint_at; /* log_pages that wake the checkpoint thread */
         int64_t free_bytes;   /* as of free_checked_ms */

@@ -4,6 +4,11 @@
  * One turn takes all that is queued, commits it, gives it back. While an fsync runs the next batch
  * forms, so that the batch grows with the load and a lone message waits for nobody.
  *
+ * A commit costs the same for one record as for ten. Where records come from many clients that do
+ * not wait for each other, as those do whose messages an LLM holds for a while, a millisecond of
+ * waiting fills the batch and saves most commits; where few clients each wait for their answer it
+ * fills nothing. Which of the two it is shows only by waiting: see linger_once().
+ *
  * A failed COMMIT acknowledges nothing. Whether the process goes on depends on why it failed:
  * want of room and locks pass, so ordinary records are refused until a probe has succeeded, while
  * records with a compliance part keep trying. After a failed fsync nobody knows what the disk
@@ -19,8 +24,11 @@
 #include <time.h>
 
 enum {
-        LINGER_FROM = 8,       /* records waiting that make it worth waiting for more */
-        LINGER_NS = 50 * 1000, /* plus the scheduler's slack: at most 100 us */
+        FULL_BATCH = 8,          /* records waiting that need no patience */
+        FULL_LINGER_NS = 50000,  /* plus the scheduler's slack: at most 100 us */
+        HALF_LINGER_NS = 500 * 1000,
+        LINGER_MEMORY = 8,       /* waits over which that is averaged */
+        LINGER_TRY_EVERY = 256,  /* batches, when it was not */
         PROBE_INTERVAL_MS = 1000,
         FLOOR_INTERVAL_MS = 1000,
         FREE_CHECK_INTERVAL_MS = 100,
@@ -28,6 +36,8 @@ enum {
         SWEEP_REST_MS = 60 * 1000,
         RESERVE_SHARE = 4, /* safety records may use the floor down to this part of it */
 };
+
+static const double WORTH_LINGERING = 1.5; /* records in the second half of a wait */
 
 static int64_t now_us(clockid_t id)
 {
@@ -410,13 +420,40 @@ static bool wait_for_work(struct store_sqlite *db)
         return has_work(db);
 }
 
+/* With the lock held, which is let go of meanwhile. Returns how many records came. */
+static size_t wait_for_more(struct store_sqlite *db, long wait_ns)
+{
+        size_t before = db->queued;
+        pthread_mutex_unlock(&db->lock);
+        nanosleep(&(struct timespec){.tv_nsec = wait_ns}, NULL);
+        pthread_mutex_lock(&db->lock);
+        return db->queued - before;
+}
+
+/* Clients that wait for their answers come at once or not at all: only those of the second half tell
+ * that more would have come without us. */
+static void linger_once(struct store_sqlite *db)
+{
+        struct writer *writer = &db->writer;
+        double share = writer->gain >= WORTH_LINGERING ? 1.0 / LINGER_MEMORY : 1;
+        wait_for_more(db, HALF_LINGER_NS);
+        writer->gain += share * ((double)wait_for_more(db, HALF_LINGER_NS) - writer->gain);
+}
+
+/* An impatient writer tries now and then whether waiting has become worth it. */
+static bool is_due_to_linger(struct writer *writer, size_t queued)
+{
+        return writer->gain >= WORTH_LINGERING || (queued > 1 && ++writer->hasty_batches % LINGER_TRY_EVERY == 0);
+}
+
 static void linger(struct store_sqlite *db)
 {
-        if (db->queued < LINGER_FROM || db->is_closing)
+        if (db->is_closing || !list_is_empty(&db->calls))
                 return;
-        pthread_mutex_unlock(&db->lock);
-        nanosleep(&(struct timespec){.tv_nsec = LINGER_NS}, NULL);
-        pthread_mutex_lock(&db->lock);
+        if (db->queued >= FULL_BATCH)
+                wait_for_more(db, FULL_LINGER_NS);
+        else if (is_due_to_linger(&db->writer, db->queued))
+                linger_once(db);
 }
 
 static void do_chores(struct store_sqlite *db)
