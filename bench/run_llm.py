@@ -291,7 +291,9 @@ def run_flat(bench):
     print(f"  dearest to cheapest {flat:.2f}x, target <= 1.30x: {verdict(flat, 1.3)}")
     print(f"  memory with {watch.in_flight:,.0f} in flight {a_call_kib:.1f} KiB a call (RssAnon {idle_kib / 1024:.1f} ->"
           f" {watch.peak_kib / 1024:.1f} MiB), target <= 25 KiB: {verdict(a_call_kib, 25)}")
-    print(f"  RssAnon {SETTLE_S} s after the load {after_kib / 1024:.1f} MiB, idle before {idle_kib / 1024:.1f} MiB")
+    left_mib = (after_kib - idle_kib) / 1024
+    print(f"  RssAnon {SETTLE_S} s after the load {after_kib / 1024:.1f} MiB, idle before {idle_kib / 1024:.1f} MiB;"
+          f" target: within 8 MiB of it: {verdict(left_mib, 8)}")
 
 
 def run_failing(bench):

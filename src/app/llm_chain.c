@@ -14,6 +14,8 @@ enum {
         RETRIES_SAVED_UP = 100,  /* that a quiet time puts aside for an outage */
         ANSWER_BYTES = 256 << 10,
         WARN_EVERY_MS = 10000,   /* of one kind about one upstream */
+        WARM_CONNECTIONS = 16,
+        SURPLUS_TIMEOUT_MS = 10000,
 };
 
 static_assert((int)SETTINGS_MAX_UPSTREAMS == (int)LLM_MAX_UPSTREAMS, "what can be configured can be asked");
@@ -116,6 +118,8 @@ static struct upstream_config http_config(const struct settings *settings)
                 .max_answer_bytes = ANSWER_BYTES,
                 .connect_timeout_ms = settings->llm_connect_timeout_ms,
                 .idle_timeout_ms = settings->llm_idle_timeout_ms,
+                .warm_connections = WARM_CONNECTIONS,
+                .surplus_timeout_ms = SURPLUS_TIMEOUT_MS,
                 .dns_ttl_ms = settings->llm_dns_ttl_ms,
         };
 }

@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "api/control.h"
 #include "app/log_json.h"
+#include "app/memory_keeper.h"
 #include "app/otlp.h"
 #include "app/worker.h"
 
@@ -47,6 +48,7 @@ struct parts {
         pthread_t control_thread;
         struct task control_close;
         struct timer control_idle_check;
+        struct memory_keeper memory_keeper; /* on the control loop */
 };
 
 /* Opens everything but the sockets. On failure, parts_close() still has to be called. */

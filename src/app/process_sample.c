@@ -13,15 +13,28 @@
 
 enum { SAMPLE_INTERVAL_MS = 1000 };
 
-static double resident_bytes(void)
+struct memory {
+        size_t resident_bytes;
+        size_t shared_bytes; /* of it: files and shared memory */
+};
+
+/* Zero where /proc is not to be had. */
+static struct memory read_memory(void)
 {
-        unsigned long size = 0, resident = 0;
+        unsigned long size = 0, resident = 0, shared = 0;
+        size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
         FILE *file = fopen("/proc/self/statm", "re");
         if (!file)
-                return 0;
-        int count = fscanf(file, "%lu %lu", &size, &resident);
+                return (struct memory){0};
+        int count = fscanf(file, "%lu %lu %lu", &size, &resident, &shared);
         fclose(file);
-        return count == 2 ? (double)resident * (double)sysconf(_SC_PAGESIZE) : 0;
+        return count == 3 ? (struct memory){resident * page_bytes, shared * page_bytes} : (struct memory){0};
+}
+
+size_t process_anonymous_bytes(void)
+{
+        struct memory memory = read_memory();
+        return memory.resident_bytes - memory.shared_bytes;
 }
 
 /* The kernel tells their number as the directory's size since Linux 6.2. Before that they have to be
@@ -63,7 +76,7 @@ static void sample(void *arg)
         const struct readiness *readiness = arg;
         struct rusage usage;
         getrusage(RUSAGE_SELF, &usage);
-        METRIC_SET(RESIDENT_MEMORY, 0, resident_bytes());
+        METRIC_SET(RESIDENT_MEMORY, 0, (double)read_memory().resident_bytes);
         if (is_due())
                 METRIC_SET(OPEN_FDS, 0, open_descriptors());
         METRIC_SET(CPU_SECONDS, 0, seconds(usage.ru_utime) + seconds(usage.ru_stime));

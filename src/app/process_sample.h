@@ -8,4 +8,7 @@
 /* Hooks itself into metric_render(). `readiness` is borrowed for the life of the process. */
 void process_sample_start(const struct readiness *readiness, int64_t started_wall_ms);
 
+/* Resident memory that is no file's and nobody else's. Any thread. */
+size_t process_anonymous_bytes(void);
+
 #endif

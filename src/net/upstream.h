@@ -9,7 +9,8 @@
  *   request is borrowed until then; its answer is the call's until `done` has returned.
  * - POST is not idempotent: a request of which a byte may have arrived is not sent a second time. A
  *   connection lost under an unanswered call is UPSTREAM_LOST; whether to try again is the caller's.
- * - Connections are opened as calls need them, kept while idle, closed after idle_timeout_ms. After a
+ * - Connections are opened as calls need them, kept while idle, closed after idle_timeout_ms; those that
+ *   a burst has left over (more than warm_connections) after surplus_timeout_ms. After a
  *   failed one the next is tried at once for a new call, at growing intervals (jittered, up to 5 s)
  *   while they go on failing; calls meanwhile fail fast with UPSTREAM_CONNECT.
  * - The name is resolved beside the loop and again when dns_ttl_ms have passed or a connection failed;
@@ -38,6 +39,8 @@ struct upstream_config {
         size_t max_answer_bytes;  /* of a decoded body */
         int64_t connect_timeout_ms; /* TCP, proxy and TLS together */
         int64_t idle_timeout_ms;
+        size_t warm_connections;
+        int64_t surplus_timeout_ms; /* at most idle_timeout_ms has its effect */
         int64_t dns_ttl_ms;
 };
 

@@ -125,12 +125,20 @@ static void expire_opening(struct upstream_connection *connection)
         end_opening(connection, "no answer in time");
 }
 
+/* How long a connection may be idle before it is looked at. */
+static int64_t patience_ms(const struct upstream_config *config, bool is_surplus)
+{
+        return is_surplus && config->surplus_timeout_ms < config->idle_timeout_ms ? config->surplus_timeout_ms
+                                                                                 : config->idle_timeout_ms;
+}
+
 static void expire_idle(struct upstream_connection *connection)
 {
         struct upstream *upstream = connection->upstream;
         if (!list_is_empty(&connection->calls))
                 return;
-        int64_t left_ms = connection->idle_since_ms + upstream->config.idle_timeout_ms - loop_now_ms(upstream->loop);
+        bool is_surplus = upstream->connection_count > upstream->config.warm_connections;
+        int64_t left_ms = connection->idle_since_ms + patience_ms(&upstream->config, is_surplus) - loop_now_ms(upstream->loop);
         if (left_ms > 0)
                 loop_timer_start(upstream->loop, &connection->timer, left_ms);
         else
@@ -150,7 +158,7 @@ void upstream_connection_rest(struct upstream_connection *connection)
         struct upstream *upstream = connection->upstream;
         connection->idle_since_ms = loop_now_ms(upstream->loop);
         if (!timer_is_armed(&connection->timer))
-                loop_timer_start(upstream->loop, &connection->timer, upstream->config.idle_timeout_ms);
+                loop_timer_start(upstream->loop, &connection->timer, patience_ms(&upstream->config, true));
 }
 
 /* Opening. */

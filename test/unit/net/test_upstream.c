@@ -34,7 +34,7 @@ static void reset_config(void)
         config = (struct upstream_config){
                 .ca_file = "", .proxy = "", .is_verified = true, .max_connections = 8, .max_calls = MAX_CALLS,
                 .max_answer_bytes = MAX_ANSWER, .connect_timeout_ms = 2000, .idle_timeout_ms = 60000,
-                .dns_ttl_ms = 60000,
+                .warm_connections = 8, .surplus_timeout_ms = 10000, .dns_ttl_ms = 60000,
         };
 }
 
@@ -254,6 +254,27 @@ static void a_connection_is_kept_as_long_as_it_may_be(void **state)
         play_two(keeps, 150, 2);
 }
 
+static void what_a_burst_leaves_over_is_closed_sooner(void **state)
+{
+        (void)state;
+        struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SLEEP, NULL, 20}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, FOREVER}}}};
+        for (size_t i = 1; i < PEER_SCRIPTS; i++)
+                memcpy(peer.scripts[i], peer.scripts[0], sizeof peer.scripts[0]);
+        reset_config();
+        config.warm_connections = 2;
+        config.surplus_timeout_ms = 50;
+        peer_start(&peer);
+        open_bench(peer.port);
+        for (size_t i = 0; i < 5; i++)
+                start(5000);
+        run_until(5);
+        assert_int_equal(upstream_stats(bench.upstream).connections, 5);
+        run_for(300);
+        assert_int_equal(upstream_stats(bench.upstream).connections, 2);
+        close_bench();
+        peer_stop(&peer);
+}
+
 static void a_call_ends_at_its_deadline_or_when_cancelled(void **state)
 {
         (void)state;
@@ -391,6 +412,7 @@ int main(void)
                 cmocka_unit_test(answers_are_read_however_they_come),
                 cmocka_unit_test(a_request_is_written_as_it_is_meant),
                 cmocka_unit_test(a_connection_is_kept_as_long_as_it_may_be),
+                cmocka_unit_test(what_a_burst_leaves_over_is_closed_sooner),
                 cmocka_unit_test(a_call_ends_at_its_deadline_or_when_cancelled),
                 cmocka_unit_test(a_call_may_be_cancelled_before_it_is_sent),
                 cmocka_unit_test(calls_over_the_caps_wait_or_are_refused),
