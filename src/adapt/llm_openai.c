@@ -110,7 +110,7 @@ static void escape_twice(struct buf *body, struct str text)
 static void write_messages(const struct llm_upstream_config *config, const struct llm_call *call, struct buf *body)
 {
         buf_append_str(body, STR(",\"messages\":[{\"role\":\"system\",\"content\":\""));
-        json_escape(body, call->system);
+        buf_append_str(body, call->system_json);
         append_pieces(body, forms[config->output].words);
         buf_append_str(body, STR("\"},{\"role\":\"user\",\"content\":\"{\\\"channel\\\":\\\""));
         buf_append_str(body, str_from(channel_name(call->channel)));

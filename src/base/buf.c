@@ -50,7 +50,7 @@ void buf_commit(struct buf *buf, size_t len)
         buf->len += len;
 }
 
-void buf_append(struct buf *buf, const void *ptr, size_t len)
+void buf_append_slowly(struct buf *buf, const void *ptr, size_t len)
 {
         if (len == 0)
                 return;
@@ -59,16 +59,6 @@ void buf_append(struct buf *buf, const void *ptr, size_t len)
                 return;
         memcpy(to, ptr, len);
         buf->len += len;
-}
-
-void buf_append_str(struct buf *buf, struct str s)
-{
-        buf_append(buf, s.ptr, s.len);
-}
-
-void buf_append_char(struct buf *buf, char c)
-{
-        buf_append(buf, &c, 1);
 }
 
 static void append_digits(struct buf *buf, uint64_t value, bool is_negative)

@@ -9,6 +9,8 @@
 
 #include "base/str.h"
 
+#include <string.h>
+
 struct buf {
         char *ptr; /* owns */
         size_t len;
@@ -25,9 +27,9 @@ void buf_deinit(struct buf *buf);
 /* Empties it and forgets is_over; keeps the memory. */
 void buf_reset(struct buf *buf);
 
-void buf_append(struct buf *buf, const void *ptr, size_t len);
-void buf_append_str(struct buf *buf, struct str s);
-void buf_append_char(struct buf *buf, char c);
+static inline void buf_append(struct buf *buf, const void *ptr, size_t len);
+static inline void buf_append_str(struct buf *buf, struct str s);
+static inline void buf_append_char(struct buf *buf, char c);
 void buf_append_u64(struct buf *buf, uint64_t value);
 void buf_append_i64(struct buf *buf, int64_t value);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -39,5 +41,29 @@ void buf_commit(struct buf *buf, size_t len);
 
 /* The content, borrowed until the next change. */
 struct str buf_str(const struct buf *buf);
+
+/* An answer is made of hundreds of appends: those that fit are made without a call. */
+
+void buf_append_slowly(struct buf *buf, const void *ptr, size_t len);
+
+static inline void buf_append(struct buf *buf, const void *ptr, size_t len)
+{
+        if (len == 0 || buf->is_over || len > buf->capacity - buf->len) {
+                buf_append_slowly(buf, ptr, len);
+                return;
+        }
+        memcpy(buf->ptr + buf->len, ptr, len);
+        buf->len += len;
+}
+
+static inline void buf_append_str(struct buf *buf, struct str s)
+{
+        buf_append(buf, s.ptr, s.len);
+}
+
+static inline void buf_append_char(struct buf *buf, char c)
+{
+        buf_append(buf, &c, 1);
+}
 
 #endif

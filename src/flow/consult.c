@@ -111,7 +111,7 @@ static struct flight *flight_new(struct consult *consult, const struct consult_q
         flight->status = LLM_DEADLINE;
         flight->parent = question->trace;
         flight->call = (struct llm_call){
-                .system = prompt->system,
+                .system_json = prompt->system_json,
                 .message = {message},
                 .channel = question->channel,
         };

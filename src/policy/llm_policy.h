@@ -10,6 +10,7 @@ enum { POLICY_MAX_PROMPTS = 16 };
 struct policy_prompt {
         struct str version; /* "1.0.0"; stands in every record that it made */
         struct str system;  /* with the taxonomy's descriptions filled in */
+        struct str system_json; /* the same, escaped as within a JSON string: once, not for every message */
         uint32_t weight;    /* of its share in the split; 0: not used */
 };
 

@@ -3,6 +3,7 @@
 #include "policy/policy_parts.h"
 
 #include "base/buf.h"
+#include "base/json_writer.h"
 
 enum { PROMPT_MAX_BYTES = 32 << 10, LIST_MAX_BYTES = 64 << 10 };
 
@@ -48,6 +49,16 @@ static struct str fill(struct policy *policy, struct yaml_check *check, struct s
         return filled;
 }
 
+static struct str escape(struct policy *policy, struct str text)
+{
+        struct buf escaped;
+        buf_init(&escaped, 6 * PROMPT_MAX_BYTES);
+        json_escape(&escaped, text);
+        struct str copy = arena_copy(&policy->arena, buf_str(&escaped));
+        buf_deinit(&escaped);
+        return copy;
+}
+
 void policy_read_prompt(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
                         struct policy_prompt *prompt)
 {
@@ -64,4 +75,6 @@ void policy_read_prompt(struct policy *policy, struct yaml_check *check, const s
         policy_check_prompt(check, yaml_find(root, "system")->line, template);
         if (!check->err)
                 prompt->system = fill(policy, check, template);
+        if (!check->err)
+                prompt->system_json = escape(policy, prompt->system);
 }

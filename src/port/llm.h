@@ -34,7 +34,7 @@ struct llm_answer {
 
 struct llm_call {
         size_t upstream;           /* its place in the chain, from 0 */
-        struct str system;         /* the prompt of the policy */
+        struct str system_json;    /* the prompt of the policy, escaped as within a JSON string */
         struct safe_text message;  /* with placeholders for what was redacted */
         enum channel channel;
         int64_t deadline_at_ms;    /* monotonic; the upstream's own time-out may end it sooner */

@@ -190,7 +190,7 @@ static struct llm_call call_to(size_t upstream)
 {
         return (struct llm_call){
                 .upstream = upstream,
-                .system = STR("prompt"),
+                .system_json = STR("prompt"),
                 .message = SAFE_LITERAL("hello"),
                 .deadline_at_ms = loop_now_ms(loop) + 60000,
                 .done = count_done,
@@ -365,7 +365,7 @@ static void a_request_that_is_too_large_is_not_sent(void **state)
         struct llm_call call = call_to(0);
         char *prompt = alloc_zeroed(1, 1 << 20);
         memset(prompt, 'x', 1 << 20);
-        call.system = (struct str){prompt, 1 << 20};
+        call.system_json = (struct str){prompt, 1 << 20};
         port->ops->start(port, &call);
         assert_int_equal(pending_count, 0);
         run_turn();

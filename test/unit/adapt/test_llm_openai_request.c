@@ -38,7 +38,7 @@ static struct buf body;
 static struct json write_request(const char *message)
 {
         struct json root;
-        struct llm_call call = {.system = STR("You \"triage\".\nAlways."),
+        struct llm_call call = {.system_json = STR("You \\\"triage\\\".\\nAlways."),
                                 .message = {str_from(message)},
                                 .channel = CHANNEL_VOICE};
         buf_reset(&body);
@@ -192,7 +192,7 @@ static void a_body_over_its_maximum_says_so(void **state)
         (void)state;
         static char message[4096];
         static const char fills[] = {'"', 'x'};
-        struct llm_call call = {.system = STR(""), .message = {{message, sizeof message}}};
+        struct llm_call call = {.system_json = STR(""), .message = {{message, sizeof message}}};
         for (size_t i = 0; i < sizeof fills; i++) {
                 memset(message, fills[i], sizeof message);
                 buf_init(&body, 4000);
@@ -234,11 +234,11 @@ static void what_it_costs(void **state)
 {
         (void)state;
         enum { ROUNDS = 20000 };
-        static const char line[] = "- refund: the customer wants money back, as in \"I want my 20 euros\"; not a billing question.\n";
+        static const char line[] = "- refund: the customer wants money back, as in \\\"I want my 20 euros\\\"; not a billing question.\\n";
         static char system[4096];
         for (size_t i = 0; i < sizeof system; i++)
                 system[i] = line[i % (sizeof line - 1)];
-        struct llm_call call = {.system = {system, sizeof system},
+        struct llm_call call = {.system_json = {system, sizeof system},
                                 .message = {STR("Where is my order ORD-12345? I have been waiting for \"two\" weeks now.")}};
         struct timespec start;
         buf_init(&body, BODY_MAX_BYTES);
