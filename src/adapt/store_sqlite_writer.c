@@ -37,7 +37,7 @@ enum {
         RESERVE_SHARE = 4, /* safety records may use the floor down to this part of it */
 };
 
-static const double WORTH_LINGERING = 1.5; /* records in the second half of a wait */
+static const double WORTH_LINGERING = 1; /* records in the second half of a wait */
 
 static int64_t now_us(clockid_t id)
 {
