@@ -42,8 +42,9 @@ static void wrap(struct str text, struct buf *body)
 static void check_body(const struct llm_upstream_config *config, struct json_parser *parser, struct str body)
 {
         struct llm_answer answer;
+        struct llm_usage usage;
         struct ident code;
-        enum llm_status status = llm_openai.read(config, parser, body, &answer);
+        enum llm_status status = llm_openai.read(config, parser, body, &usage, &answer);
         assert(status < LLM_STATUS_COUNT);
         if (status == LLM_OK)
                 check_answer(&answer, config->output);

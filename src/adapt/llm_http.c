@@ -112,7 +112,7 @@ static void read_answer(struct attempt *attempt)
         owner->http_status = attempt->call.status;
         read_wishes(attempt);
         owner->status = owner->http_status == 200
-                                ? target->dialect->read(&target->config, llm->parser, body, &owner->answer)
+                                ? target->dialect->read(&target->config, llm->parser, body, &owner->usage, &owner->answer)
                                 : target->dialect->read_error(llm->parser, owner->http_status, body, &owner->code);
 }
 
@@ -141,6 +141,7 @@ static void on_refused(struct task *task)
 static void forget_result(struct llm_call *call)
 {
         call->http_status = 0;
+        call->usage = (struct llm_usage){0};
         call->code = (struct ident){""};
         call->note[0] = '\0';
         call->retry_after_ms = -1;

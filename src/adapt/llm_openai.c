@@ -229,25 +229,23 @@ static double read_probability(struct json choice, enum llm_output output, struc
 
 /* The parser's document dies when the model's own text is parsed: everything else is taken before. */
 static enum llm_status openai_read(const struct llm_upstream_config *config, struct json_parser *parser,
-                                   struct str body, struct llm_answer *ret_answer)
+                                   struct str body, struct llm_usage *ret_usage, struct llm_answer *ret_answer)
 {
         struct json root, choice, error;
         struct str text;
         char copy[LLM_TEXT_BYTES];
+        *ret_usage = (struct llm_usage){0};
         if (json_parse(parser, body, &root, NULL) != ERR_OK || json_type(root) != JSON_OBJECT)
                 return LLM_MALFORMED;
         if (json_find(root, STR("error"), &error))
                 return LLM_ERROR_BODY;
+        *ret_usage = (struct llm_usage){read_tokens(root, STR("prompt_tokens")), read_tokens(root, STR("completion_tokens"))};
         if (!first_choice(root, &choice))
                 return is_prompt_filtered(root) ? LLM_CONTENT_FILTER : LLM_MALFORMED;
         enum llm_status status = read_content(choice, &text);
         if (status != LLM_OK)
                 return status;
-        struct llm_answer answer = {
-                .token_probability = read_probability(choice, config->output, text),
-                .input_tokens = read_tokens(root, STR("prompt_tokens")),
-                .output_tokens = read_tokens(root, STR("completion_tokens")),
-        };
+        struct llm_answer answer = {.token_probability = read_probability(choice, config->output, text)};
         memcpy(copy, text.ptr, text.len);
         status = llm_answer_read(parser, config->output, (struct str){copy, text.len}, &answer);
         if (status == LLM_OK)

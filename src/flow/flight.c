@@ -203,14 +203,14 @@ static enum flight_state attempt(struct flight *flight)
 
 static void count_tokens(const struct flight *flight)
 {
-        const struct llm_answer *said = &flight->call.answer;
+        struct llm_usage used = flight->call.usage;
         const struct llm_upstream *upstream = upstream_of(flight);
-        double cost = said->input_tokens * upstream->input_price + said->output_tokens * upstream->output_price;
+        double cost = used.input_tokens * upstream->input_price + used.output_tokens * upstream->output_price;
         unsigned label = (unsigned)flight->upstream;
-        METRIC_OBSERVE(LLM_TOKENS, METRIC_PAIR(LLM_TOKEN, label, METRIC_LLM_TOKEN_INPUT), said->input_tokens);
-        METRIC_OBSERVE(LLM_TOKENS, METRIC_PAIR(LLM_TOKEN, label, METRIC_LLM_TOKEN_OUTPUT), said->output_tokens);
+        METRIC_OBSERVE(LLM_TOKENS, METRIC_PAIR(LLM_TOKEN, label, METRIC_LLM_TOKEN_INPUT), used.input_tokens);
+        METRIC_OBSERVE(LLM_TOKENS, METRIC_PAIR(LLM_TOKEN, label, METRIC_LLM_TOKEN_OUTPUT), used.output_tokens);
         METRIC_ADD(LLM_COST, label, (int64_t)(cost + 0.5));
-        spend_tokens(guards_of(flight)->spend, (uint64_t)said->input_tokens + said->output_tokens,
+        spend_tokens(guards_of(flight)->spend, (uint64_t)used.input_tokens + used.output_tokens,
                      clock_wall_ms(flight->consult->config.clock));
 }
 
@@ -228,10 +228,11 @@ static void end_span(const struct flight *flight, int64_t took_us)
         span_add_word(&span, "gen_ai.provider.name", "openai");
         span_add_word(&span, "gen_ai.request.model", upstream->model);
         span_add_word(&span, "server.address", upstream->address);
-        if (status == LLM_OK) {
-                span_add_i64(&span, "gen_ai.usage.input_tokens", flight->call.answer.input_tokens);
-                span_add_i64(&span, "gen_ai.usage.output_tokens", flight->call.answer.output_tokens);
-        } else {
+        if (flight->call.usage.input_tokens) {
+                span_add_i64(&span, "gen_ai.usage.input_tokens", flight->call.usage.input_tokens);
+                span_add_i64(&span, "gen_ai.usage.output_tokens", flight->call.usage.output_tokens);
+        }
+        if (status != LLM_OK) {
                 span_add_word(&span, "error.type", llm_status_name(status));
                 span.is_error = true;
         }
@@ -256,10 +257,10 @@ static void settle(struct flight *flight)
         METRIC_ADD(LLM_ATTEMPTS, METRIC_PAIR(LLM_STATUS, label, status), 1);
         METRIC_OBSERVE(LLM_DURATION, label, (double)took_us / 1e6);
         end_span(flight, took_us);
-        if (status != LLM_OK)
-                return;
-        gate_taken(gate_of(flight));
-        count_tokens(flight);
+        if (status == LLM_OK)
+                gate_taken(gate_of(flight));
+        if (flight->call.usage.input_tokens || flight->call.usage.output_tokens)
+                count_tokens(flight);
 }
 
 /* What the upstream wishes for, and what only a person can mend. */

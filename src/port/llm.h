@@ -26,10 +26,14 @@ struct llm_answer {
                                    * INTENT_NONE when it was asked for the category alone */
         double stated;            /* the confidence that the model states, 0..1; -1 when it was not asked */
         double token_probability; /* of the category's token among the categories; -1 without logprobs */
-        uint32_t input_tokens;    /* 0 when the upstream does not say */
-        uint32_t output_tokens;
         uint16_t reasoning_bytes;
         char reasoning[LLM_REASONING_BYTES]; /* redacted, at most 20 words, valid UTF-8, one line; may be empty */
+};
+
+/* What the upstream counts, 0 when it does not say. It is paid for whether the answer is of use or not. */
+struct llm_usage {
+        uint32_t input_tokens;
+        uint32_t output_tokens;
 };
 
 struct llm_call {
@@ -44,6 +48,7 @@ struct llm_call {
         enum llm_status status;
         int http_status;           /* 0: no answer */
         struct llm_answer answer;  /* on LLM_OK */
+        struct llm_usage usage;
         struct ident code;         /* the upstream's own word for its error, for logs; may be empty */
         char note[128];            /* why it was not reached, for operators: "certificate has expired"; may be "" */
         int64_t retry_after_ms;    /* as the upstream wishes; -1: it does not say */

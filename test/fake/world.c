@@ -154,6 +154,8 @@ static void finish_attempt(struct task *task)
         call->status = attempt->fate.status;
         call->http_status = attempt->fate.http_status;
         call->answer = attempt->fate.answer;
+        bool has_body = call->status == LLM_OK || call->http_status == 200;
+        call->usage = has_body ? (struct llm_usage){100, 20} : (struct llm_usage){0};
         call->retry_after_ms = attempt->fate.retry_after_ms ? attempt->fate.retry_after_ms : -1;
         call->should_retry = attempt->fate.should_retry;
         call->upstream_us = attempt->fate.takes_ms * 1000;
@@ -191,8 +193,6 @@ static void default_answer(struct llm_answer *answer)
                 .intent = INTENT_REFUND,
                 .stated = 0.9,
                 .token_probability = -1,
-                .input_tokens = 100,
-                .output_tokens = 20,
                 .reasoning_bytes = sizeof reasoning - 1,
         };
         memcpy(answer->reasoning, reasoning, sizeof reasoning);

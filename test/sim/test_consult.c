@@ -478,6 +478,21 @@ static void the_days_budget_is_kept_and_told_once(void **state)
         assert_int_equal(world.warnings[LLM_BUDGET], 1);
 }
 
+static void what_an_answer_of_no_use_has_cost_counts_too(void **state)
+{
+        (void)state;
+        struct client client;
+        spend_free(world.guards.spend);
+        world.guards.spend = spend_new(0, 240); /* tokens of two answers */
+        world.otherwise = (struct world_attempt){.status = LLM_REFUSAL, .http_status = 200};
+        for (int i = 0; i < 3; i++) {
+                send(&client, fresh_text());
+                pass(0);
+                expect_source(&client, SOURCE_LOCAL, i < 2 ? LLM_REFUSAL : LLM_BUDGET);
+        }
+        assert_int_equal(world.llm_calls, 2);
+}
+
 static void without_a_local_fallback_only_danger_is_answered(void **state)
 {
         (void)state;
@@ -582,6 +597,7 @@ int main(void)
                 TEST(an_llm_cannot_talk_a_danger_away_of_which_the_model_is_sure),
                 TEST(too_many_calls_are_not_made),
                 TEST(the_days_budget_is_kept_and_told_once),
+                TEST(what_an_answer_of_no_use_has_cost_counts_too),
                 TEST(without_a_local_fallback_only_danger_is_answered),
                 TEST_WITH(the_cascade_asks_only_when_the_model_is_unsure, set_up_cascade),
                 TEST(what_is_sent_is_redacted),

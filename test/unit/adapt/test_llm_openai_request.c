@@ -250,11 +250,12 @@ static void what_it_costs(void **state)
         print_error("write %zu bytes: %.2f us\n", body.len, us_of(start, ROUNDS));
         for (int alternatives = 0; alternatives <= 5; alternatives += 5) {
                 struct llm_answer answer;
+                struct llm_usage usage;
                 buf_reset(&body);
                 append_answer(&body, alternatives);
                 clock_gettime(CLOCK_MONOTONIC, &start);
                 for (int i = 0; i < ROUNDS; i++)
-                        assert_int_equal(llm_openai.read(&config, parser, buf_str(&body), &answer), LLM_OK);
+                        assert_int_equal(llm_openai.read(&config, parser, buf_str(&body), &usage, &answer), LLM_OK);
                 assert_int_equal(answer.token_probability >= 0, alternatives > 0);
                 print_error("read %zu bytes, %d alternatives a token: %.2f us\n", body.len, alternatives,
                             us_of(start, ROUNDS));
