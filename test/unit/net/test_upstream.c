@@ -5,112 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/upstream.h"
+#include "unit/net/upstream_bench.h"
 #include "unit/net/upstream_peer.h"
-
-enum { MAX_CALLS = 16, MAX_ANSWER = 65536 };
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nX-Request-Id:  req-1 \r\nContent-Length: 2\r\n\r\n"
 #define OK OK_HEAD "{}"
 #define FOREVER 60000
-
-/* A loop, a pool and the calls of one test. */
-struct bench {
-        struct loop *loop;
-        struct upstream *upstream;
-        struct upstream_call calls[MAX_CALLS];
-        char bodies[MAX_CALLS][256];
-        char request_ids[MAX_CALLS][32];
-        size_t started, ended, awaited;
-        bool is_inside;
-        struct timer timer;
-};
-
-static struct bench bench;
-static struct upstream_config config;
-
-static void reset_config(void)
-{
-        config = (struct upstream_config){
-                .ca_file = "", .proxy = "", .is_verified = true, .max_connections = 8, .max_calls = MAX_CALLS,
-                .max_answer_bytes = MAX_ANSWER, .connect_timeout_ms = 2000, .idle_timeout_ms = 60000,
-                .warm_connections = 8, .surplus_timeout_ms = 10000, .dns_ttl_ms = 60000,
-        };
-}
-
-static void open_bench(int port)
-{
-        static char url[64];
-        bench = (struct bench){.loop = loop_new()};
-        snprintf(url, sizeof url, "http://127.0.0.1:%d/v1?k=v", port);
-        config.url = url;
-        assert_ok(upstream_new(bench.loop, &config, &bench.upstream, NULL));
-}
-
-static void on_closed(void *arg)
-{
-        *(bool *)arg = true;
-        loop_stop(bench.loop);
-}
-
-static void close_bench(void)
-{
-        bool is_closed = false;
-        upstream_close(bench.upstream, on_closed, &is_closed);
-        assert_false(is_closed);
-        while (!is_closed) /* a call that ends stops the loop, too */
-                loop_run(bench.loop);
-        assert_int_equal(bench.ended, bench.started);
-        loop_free(bench.loop);
-}
-
-static void on_done(struct upstream_call *call)
-{
-        size_t i = (size_t)(call - bench.calls);
-        struct str id = upstream_call_header(call, "x-request-id");
-        assert_false(bench.is_inside);
-        assert_true(call->ended_us > 0);
-        snprintf(bench.bodies[i], sizeof bench.bodies[i], "%.*s", STR_ARGS(buf_str(&call->body_in)));
-        snprintf(bench.request_ids[i], sizeof bench.request_ids[i], "%.*s", id.ptr ? (int)id.len : 0, id.ptr);
-        if (++bench.ended >= bench.awaited)
-                loop_stop(bench.loop);
-}
-
-static struct upstream_call *start(int64_t patience_ms)
-{
-        static const struct upstream_header headers[] = {{STR_INIT("authorization"), STR_INIT("Bearer k")}};
-        struct upstream_call *call = &bench.calls[bench.started++];
-        *call = (struct upstream_call){.path = STR("/chat"), .headers = headers, .header_count = 1,
-                                       .body = STR("{\"a\":1}"), .done = on_done};
-        call->deadline_at_ms = clock_monotonic_us(loop_clock(bench.loop)) / 1000 + patience_ms;
-        bench.is_inside = true;
-        upstream_start(bench.upstream, call);
-        bench.is_inside = false;
-        return call;
-}
-
-/* Until that many calls have ended in all. */
-static void run_until(size_t ended)
-{
-        bench.awaited = ended;
-        if (bench.ended < ended)
-                loop_run(bench.loop);
-        assert_true(bench.ended >= ended);
-}
-
-static void on_time(struct timer *timer)
-{
-        (void)timer;
-        loop_stop(bench.loop);
-}
-
-static void run_for(int64_t ms)
-{
-        bench.awaited = SIZE_MAX;
-        bench.timer.fire = on_time;
-        loop_timer_start(bench.loop, &bench.timer, ms);
-        loop_run(bench.loop);
-}
 
 static const struct answer_case {
         const char *name;
@@ -169,9 +69,9 @@ static void play_answer(const struct answer_case *answer)
         if (peer.scripts[0][2].action == PEER_SEND)
                 peer.scripts[0][2].text = long_value;
         peer_start(&peer);
-        open_bench(peer.port);
-        const struct upstream_call *call = start(5000);
-        run_until(1);
+        bench_open("http", peer.port);
+        const struct upstream_call *call = bench_start(5000);
+        bench_run_until(1);
         if (call->result != answer->result || call->status != answer->status)
                 fail_msg("%s: result %d, status %d, \"%s\"", answer->name, call->result, call->status, call->note);
         if (answer->body)
@@ -179,14 +79,14 @@ static void play_answer(const struct answer_case *answer)
         if (call->result == UPSTREAM_OK && call->status == 200 && strcmp(answer->name, "until the end") != 0)
                 assert_string_equal(bench.request_ids[0], "req-1");
         assert_true(call->sent_us > 0 && call->sent_us <= call->ended_us);
-        close_bench();
+        bench_close();
         peer_stop(&peer);
 }
 
 static void answers_are_read_however_they_come(void **state)
 {
         (void)state;
-        reset_config();
+        bench_reset_config();
         for (size_t i = 0; i < sizeof answer_cases / sizeof *answer_cases; i++)
                 play_answer(&answer_cases[i]);
 }
@@ -196,16 +96,16 @@ static void a_request_is_written_as_it_is_meant(void **state)
         (void)state;
         char expected[512];
         struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, FOREVER}}}};
-        reset_config();
+        bench_reset_config();
         peer_start(&peer);
-        open_bench(peer.port);
-        start(5000);
-        run_until(1);
+        bench_open("http", peer.port);
+        bench_start(5000);
+        bench_run_until(1);
         snprintf(expected, sizeof expected,
                  "POST /v1/chat?k=v HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
                  "Content-Length: 7\r\nauthorization: Bearer k\r\n\r\n{\"a\":1}", peer.port);
         assert_string_equal(peer.last_request, expected);
-        close_bench();
+        bench_close();
         peer_stop(&peer);
 }
 
@@ -215,19 +115,19 @@ static void play_two(const struct peer_step first[PEER_STEPS], int64_t pause_ms,
         struct peer peer = {.scripts = {{{PEER_CLOSE}}, {{PEER_READ}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, FOREVER}}}};
         memcpy(peer.scripts[0], first, sizeof peer.scripts[0]);
         peer_start(&peer);
-        open_bench(peer.port);
+        bench_open("http", peer.port);
         for (size_t i = 0; i < 2; i++) {
-                const struct upstream_call *call = start(5000);
-                run_until(i + 1);
+                const struct upstream_call *call = bench_start(5000);
+                bench_run_until(i + 1);
                 assert_int_equal(call->result, UPSTREAM_OK);
                 if (pause_ms > 0)
-                        run_for(pause_ms);
+                        bench_run_for(pause_ms);
         }
         assert_int_equal(peer.accepted, expected);
         assert_int_equal(peer.requests, 2);
         assert_int_equal(upstream_stats(bench.upstream).opened, (uint64_t)expected);
         assert_int_equal(upstream_stats(bench.upstream).calls, 0);
-        close_bench();
+        bench_close();
         peer_stop(&peer);
 }
 
@@ -244,13 +144,13 @@ static void a_connection_is_kept_as_long_as_it_may_be(void **state)
         static const struct peer_step speaks_later[PEER_STEPS] = {
                 {PEER_READ}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, 20}, {PEER_SEND, "x"}, {PEER_SLEEP, NULL, FOREVER}};
         static const struct peer_step closes_later[PEER_STEPS] = {{PEER_READ}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, 20}};
-        reset_config();
+        bench_reset_config();
         play_two(keeps, 0, 1);
         play_two(says_close, 0, 2);
         play_two(says_more, 0, 2);
         play_two(speaks_later, 100, 2);
         play_two(closes_later, 100, 2);
-        config.idle_timeout_ms = 20;
+        bench_config.idle_timeout_ms = 20;
         play_two(keeps, 150, 2);
 }
 
@@ -260,18 +160,18 @@ static void what_a_burst_leaves_over_is_closed_sooner(void **state)
         struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SLEEP, NULL, 20}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, FOREVER}}}};
         for (size_t i = 1; i < PEER_SCRIPTS; i++)
                 memcpy(peer.scripts[i], peer.scripts[0], sizeof peer.scripts[0]);
-        reset_config();
-        config.warm_connections = 2;
-        config.surplus_timeout_ms = 50;
+        bench_reset_config();
+        bench_config.warm_connections = 2;
+        bench_config.surplus_timeout_ms = 50;
         peer_start(&peer);
-        open_bench(peer.port);
+        bench_open("http", peer.port);
         for (size_t i = 0; i < 5; i++)
-                start(5000);
-        run_until(5);
+                bench_start(5000);
+        bench_run_until(5);
         assert_int_equal(upstream_stats(bench.upstream).connections, 5);
-        run_for(300);
+        bench_run_for(300);
         assert_int_equal(upstream_stats(bench.upstream).connections, 2);
-        close_bench();
+        bench_close();
         peer_stop(&peer);
 }
 
@@ -280,23 +180,23 @@ static void a_call_ends_at_its_deadline_or_when_cancelled(void **state)
         (void)state;
         static const struct peer_step scripts[][PEER_STEPS] = {
                 {{PEER_SLEEP, NULL, FOREVER}}, {{PEER_READ}, {PEER_SEND, OK_HEAD "{"}, {PEER_SLEEP, NULL, FOREVER}}};
-        reset_config();
+        bench_reset_config();
         for (size_t i = 0; i < 4; i++) {
                 struct peer peer = {0};
                 bool is_cancelled = i % 2;
                 memcpy(peer.scripts[0], scripts[i / 2], sizeof peer.scripts[0]);
                 peer_start(&peer);
-                open_bench(peer.port);
-                struct upstream_call *call = start(is_cancelled ? 10000 : 60);
-                run_for(is_cancelled ? 60 : 20);
+                bench_open("http", peer.port);
+                struct upstream_call *call = bench_start(is_cancelled ? 10000 : 60);
+                bench_run_for(is_cancelled ? 60 : 20);
                 assert_int_equal(bench.ended, 0);
                 if (is_cancelled)
                         upstream_cancel(call);
                 assert_int_equal(bench.ended, 0);
-                run_until(1);
+                bench_run_until(1);
                 assert_int_equal(call->result, is_cancelled ? UPSTREAM_CANCELLED : UPSTREAM_TIMEOUT);
                 assert_int_equal(upstream_stats(bench.upstream).connections, 0);
-                close_bench();
+                bench_close();
                 peer_stop(&peer);
         }
 }
@@ -305,21 +205,21 @@ static void a_call_may_be_cancelled_before_it_is_sent(void **state)
 {
         (void)state;
         struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, FOREVER}}}};
-        reset_config();
+        bench_reset_config();
         peer_start(&peer);
-        open_bench(peer.port);
-        struct upstream_call *call = start(5000);
+        bench_open("http", peer.port);
+        struct upstream_call *call = bench_start(5000);
         upstream_cancel(call);
         upstream_cancel(call);
         assert_int_equal(bench.ended, 0);
-        run_until(1);
+        bench_run_until(1);
         assert_int_equal(call->result, UPSTREAM_CANCELLED);
         assert_int_equal(call->sent_us, 0);
-        const struct upstream_call *next = start(5000); /* the connection that was opened serves another */
-        run_until(2);
+        const struct upstream_call *next = bench_start(5000); /* the connection that was opened serves another */
+        bench_run_until(2);
         assert_int_equal(next->result, UPSTREAM_OK);
         assert_int_equal(peer.requests, 1);
-        close_bench();
+        bench_close();
         peer_stop(&peer);
 }
 
@@ -328,22 +228,22 @@ static void calls_over_the_caps_wait_or_are_refused(void **state)
         (void)state;
         struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SLEEP, NULL, 30}, {PEER_SEND, OK}, {PEER_READ}, {PEER_SLEEP, NULL, 30},
                                          {PEER_SEND, OK}, {PEER_READ}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, FOREVER}}}};
-        reset_config();
-        config.max_connections = 1;
-        config.max_calls = 4;
+        bench_reset_config();
+        bench_config.max_connections = 1;
+        bench_config.max_calls = 4;
         peer_start(&peer);
-        open_bench(peer.port);
+        bench_open("http", peer.port);
         for (size_t i = 0; i < 5; i++)
-                start(i == 3 ? 20 : 5000);
+                bench_start(i == 3 ? 20 : 5000);
         assert_int_equal(upstream_stats(bench.upstream).calls, 4);
-        run_until(5);
+        bench_run_until(5);
         for (size_t i = 0; i < 3; i++)
                 assert_int_equal(bench.calls[i].result, UPSTREAM_OK);
         assert_int_equal(bench.calls[3].result, UPSTREAM_TIMEOUT);
         assert_int_equal(bench.calls[3].sent_us, 0);
         assert_int_equal(bench.calls[4].result, UPSTREAM_OVERLOADED);
         assert_int_equal(peer.accepted, 1);
-        close_bench();
+        bench_close();
         peer_stop(&peer);
 }
 
@@ -351,20 +251,20 @@ static void a_refused_connection_fails_fast_and_is_tried_again(void **state)
 {
         (void)state;
         struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, FOREVER}}}};
-        reset_config();
+        bench_reset_config();
         peer_start(&peer); /* only to learn of a port that is free */
         peer_stop(&peer);
-        open_bench(peer.port);
+        bench_open("http", peer.port);
         for (size_t i = 0; i < 8; i++) {
-                const struct upstream_call *call = start(5000);
-                run_until(i + 1);
+                const struct upstream_call *call = bench_start(5000);
+                bench_run_until(i + 1);
                 assert_int_equal(call->result, UPSTREAM_CONNECT);
                 assert_non_null(strstr(call->note, "refused"));
                 assert_int_equal(call->sent_us, 0);
                 assert_true(call->ended_us < call->deadline_at_ms * 1000 - 4000000);
         }
         assert_int_equal(upstream_stats(bench.upstream).opened, 0);
-        close_bench();
+        bench_close();
 }
 
 static void closing_cancels_what_is_under_way(void **state)
@@ -372,15 +272,15 @@ static void closing_cancels_what_is_under_way(void **state)
         (void)state;
         for (int when_ms = 0; when_ms <= 40; when_ms += 40) {
                 struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SLEEP, NULL, FOREVER}}}};
-                reset_config();
-                config.max_connections = 1;
+                bench_reset_config();
+                bench_config.max_connections = 1;
                 peer_start(&peer);
-                open_bench(peer.port);
-                start(5000);
-                start(5000);
+                bench_open("http", peer.port);
+                bench_start(5000);
+                bench_start(5000);
                 if (when_ms > 0)
-                        run_for(when_ms);
-                close_bench();
+                        bench_run_for(when_ms);
+                bench_close();
                 assert_int_equal(bench.calls[0].result, UPSTREAM_CANCELLED);
                 assert_int_equal(bench.calls[1].result, UPSTREAM_CANCELLED);
                 peer_stop(&peer);
@@ -392,17 +292,17 @@ static void a_header_that_would_be_two_is_not_sent(void **state)
         (void)state;
         static const struct upstream_header headers[] = {{STR_INIT("authorization"), STR_INIT("k\r\nx: y")}};
         struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SEND, OK}}}};
-        reset_config();
+        bench_reset_config();
         peer_start(&peer);
-        open_bench(peer.port);
+        bench_open("http", peer.port);
         struct upstream_call *call = &bench.calls[bench.started++];
-        *call = (struct upstream_call){.path = STR("/"), .headers = headers, .header_count = 1, .done = on_done,
+        *call = (struct upstream_call){.path = STR("/"), .headers = headers, .header_count = 1, .done = bench_on_done,
                                        .deadline_at_ms = INT64_MAX / 2};
         upstream_start(bench.upstream, call);
-        run_until(1);
+        bench_run_until(1);
         assert_int_equal(call->result, UPSTREAM_CONNECT);
         assert_int_equal(peer.accepted, 0);
-        close_bench();
+        bench_close();
         peer_stop(&peer);
 }
 
