@@ -21,7 +21,7 @@ LAYERS = {
     'text': ('base core', 'libstemmer.h utf8proc.h'),
     'guard': ('base', ''),
     'port': ('base core', ''),
-    'net': ('base port', 'uv.h llhttp.h curl/ openssl/'),
+    'net': ('base port', 'uv.h llhttp.h nghttp2/ curl/ openssl/'),
     'policy': ('base core text', 'yaml.h'),
     'flow': ('base core text guard port policy', ''),
     'adapt': ('base core text port net', 'sqlite3.h openssl/'),

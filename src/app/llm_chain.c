@@ -113,6 +113,7 @@ static struct upstream_config http_config(const struct settings *settings)
                 .ca_file = settings->llm_ca_file,
                 .proxy = settings->llm_proxy,
                 .is_verified = settings->llm_tls_verify,
+                .is_http2 = settings->llm_http2,
                 .max_connections = settings->llm_max_connections,
                 .max_calls = settings->llm_max_in_flight,
                 .max_answer_bytes = ANSWER_BYTES,

@@ -24,7 +24,9 @@ static bool must_hold_back(const struct upstream *upstream)
 /* How many connections the waiting calls want. */
 static size_t wanted(const struct upstream *upstream)
 {
-        return upstream->waiting_count < UPSTREAM_OPENING ? upstream->waiting_count : UPSTREAM_OPENING;
+        size_t each = upstream->calls_each;
+        size_t count = each == 0 ? 1 : (upstream->waiting_count + each - 1) / each;
+        return count < UPSTREAM_OPENING ? count : UPSTREAM_OPENING;
 }
 
 static void open_wanted(struct upstream *upstream)
@@ -250,6 +252,7 @@ static void init(struct upstream *upstream, struct loop *loop, const struct upst
         upstream->config.ca_file = upstream->ca_file;
         upstream->proxy_header = make_proxy_header(upstream);
         upstream->fixed_head = make_fixed_head(upstream);
+        upstream->calls_each = config->is_http2 && upstream->url.is_tls ? 0 : 1;
         upstream->wake.run = wake;
         upstream->retry.fire = on_retry;
         upstream->read_buffer = alloc_resize(NULL, UPSTREAM_READ_BYTES);

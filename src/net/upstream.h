@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP calls out, many at a time: the pooled connections of one worker to one origin.
  *
- * HTTP/1.1, plain or over TLS (llhttp, OpenSSL), on the worker's loop. Calls take the connections one after
- * the other, never pipelined. A call over all caps waits in a bounded queue; its deadline runs meanwhile.
+ * HTTP/1.1, plain or over TLS (llhttp, OpenSSL), on the worker's loop: one call at a time on a connection,
+ * never pipelined. HTTP/2 where a TLS origin takes it (nghttp2): many calls share a connection, and another is
+ * opened when all are full. A call over all caps waits in a bounded queue; its deadline runs meanwhile.
  *
  * - A call ends exactly once, through `done`, on the loop, never before upstream_start() returned, also
  *   after upstream_cancel() (UPSTREAM_CANCELLED). It lives in its caller's memory until then. Its
  *   request is borrowed until then; its answer is the call's until `done` has returned.
- * - POST is not idempotent: a request of which a byte may have arrived is not sent a second time. A
- *   connection lost under an unanswered call is UPSTREAM_LOST; whether to try again is the caller's.
+ * - POST is not idempotent: a request of which a byte may have arrived is not sent a second time, unless the
+ *   server says by HTTP/2 that it did not process it. A connection lost under an unanswered call is
+ *   UPSTREAM_LOST; whether to try again is the caller's.
  * - Connections are opened as calls need them, kept while idle, closed after idle_timeout_ms; those that
  *   a burst has left over (more than warm_connections) after surplus_timeout_ms. After a
  *   failed one the next is tried at once for a new call, at growing intervals (jittered, up to 5 s)
@@ -34,6 +36,7 @@ struct upstream_config {
         const char *ca_file;      /* PEM; "": the system's */
         const char *proxy;        /* "http://host:port"; "": none. TLS origins by CONNECT, plain ones by absolute URI */
         bool is_verified;         /* false: any certificate is taken; for tests only */
+        bool is_http2;            /* offered to a TLS origin beside HTTP/1.1 */
         size_t max_connections;   /* of this worker */
         size_t max_calls;         /* under way and waiting together; over it UPSTREAM_OVERLOADED */
         size_t max_answer_bytes;  /* of a decoded body */
@@ -48,9 +51,9 @@ enum upstream_result {
         UPSTREAM_OK,         /* an answer, whatever its status */
         UPSTREAM_CONNECT,    /* no address or no connection; nothing was sent */
         UPSTREAM_TLS,        /* nor a TLS session that can be trusted; nothing was sent */
-        UPSTREAM_LOST,       /* the connection ended before the answer began */
+        UPSTREAM_LOST,       /* the connection, or the call on it, was ended before the answer began */
         UPSTREAM_CUT,        /* or in the middle of it */
-        UPSTREAM_MALFORMED,  /* what came is not HTTP */
+        UPSTREAM_MALFORMED,  /* what came is not HTTP as it should be */
         UPSTREAM_TOO_LARGE,
         UPSTREAM_TIMEOUT,    /* the call's deadline */
         UPSTREAM_OVERLOADED, /* max_calls; nothing was sent */
@@ -83,7 +86,11 @@ struct upstream_call {
         struct upstream_connection *connection;
         struct timer deadline;
         struct list link;
+        size_t body_sent;    /* by HTTP/2 */
+        int32_t stream_id;
         unsigned char phase;
+        unsigned char refusals; /* by servers that did not process it */
+        bool has_head;       /* what follows is body and trailers */
 };
 
 /* ERR_INVALID with a note for a URL, proxy or CA file that cannot be used. The config's texts are copied. */
@@ -95,7 +102,8 @@ const char *upstream_address(const struct upstream *upstream);
 
 void upstream_start(struct upstream *upstream, struct upstream_call *call);
 
-/* Before its `done`, which still follows. The connection is closed when the request was under way. */
+/* Before its `done`, which still follows. A request under way takes its HTTP/1.1 connection along, or its
+ * HTTP/2 stream. */
 void upstream_cancel(struct upstream_call *call);
 
 /* The value of that header of the answer (lower case); absent when there is none. Until `done` has returned. */

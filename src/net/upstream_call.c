@@ -37,6 +37,7 @@ void upstream_call_sent(struct upstream_connection *connection, struct upstream_
         list_remove(&call->link);
         list_push_back(&connection->calls, &call->link);
         call->connection = connection;
+        call->has_head = false;
         if (call->sent_us == 0)
                 call->sent_us = now_us(connection->upstream);
 }
@@ -64,6 +65,21 @@ void upstream_call_restart_answer(struct upstream_call *call)
         buf_reset(&call->head_in);
 }
 
+/* It was the first in the queue once, and is so again. */
+void upstream_call_refused(struct upstream_call *call, const char *note)
+{
+        struct upstream *upstream = call->upstream;
+        if (++call->refusals > UPSTREAM_REFUSALS) {
+                upstream_call_end(call, UPSTREAM_LOST, note);
+                return;
+        }
+        upstream_call_become(call, UPSTREAM_CALL_WAITS);
+        list_remove(&call->link);
+        list_push_back(upstream->waiting.next, &call->link);
+        call->connection = NULL;
+        upstream_stir(upstream);
+}
+
 /* Ends it in whatever phase it is. */
 static void give_up(struct upstream_call *call, enum upstream_result result)
 {
@@ -88,12 +104,14 @@ void upstream_cancel(struct upstream_call *call)
 static bool is_sendable(const struct upstream_call *call)
 {
         bool is_fine = call->header_count <= UPSTREAM_HEADERS;
+        size_t bytes = call->path.len;
         for (size_t i = 0; is_fine && i < call->header_count; i++) {
                 struct str value = call->headers[i].value;
+                bytes += call->headers[i].name.len + value.len;
                 for (size_t j = 0; j < value.len; j++)
                         is_fine &= (unsigned char)value.ptr[j] >= ' ' || value.ptr[j] == '\t';
         }
-        return is_fine;
+        return is_fine && bytes <= UPSTREAM_REQUEST_HEAD_BYTES;
 }
 
 static void reset(struct upstream *upstream, struct upstream_call *call)
@@ -105,6 +123,7 @@ static void reset(struct upstream *upstream, struct upstream_call *call)
         call->sent_us = 0;
         call->ended_us = 0;
         call->note[0] = '\0';
+        call->refusals = 0;
         call->deadline = (struct timer){.fire = on_deadline};
         call->phase = UPSTREAM_CALL_WAITS;
         buf_init(&call->body_in, upstream->config.max_answer_bytes);
@@ -122,7 +141,7 @@ void upstream_start(struct upstream *upstream, struct upstream_call *call)
         } else if (upstream->call_count > upstream->config.max_calls) {
                 upstream_call_end(call, UPSTREAM_OVERLOADED, NULL);
         } else if (!is_sendable(call)) {
-                upstream_call_end(call, UPSTREAM_CONNECT, "too many headers, or a control character in one of them");
+                upstream_call_end(call, UPSTREAM_CONNECT, "too many or too long headers, or a control character in one");
         } else {
                 int64_t left_ms = call->deadline_at_ms - loop_now_ms(upstream->loop);
                 loop_timer_start(upstream->loop, &call->deadline, left_ms > 0 ? left_ms : 0);

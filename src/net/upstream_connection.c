@@ -109,7 +109,7 @@ static void end_opening(struct upstream_connection *connection, const char *why)
 static void end_calls(struct upstream_connection *connection, const char *why)
 {
         bool is_clean = *why == '\0' && (!connection->tls || upstream_tls_has_ended(connection));
-        if (!list_is_empty(&connection->calls))
+        if (!list_is_empty(&connection->calls) && connection->protocol->end)
                 connection->protocol->end(connection, is_clean);
         upstream_connection_fail(connection, UPSTREAM_LOST, *why ? why : "the peer hung up");
 }

@@ -27,48 +27,46 @@ static int on_message_begin(llhttp_t *llhttp)
 
 static int on_name(llhttp_t *llhttp, const char *at, size_t len)
 {
-        struct upstream_connection *connection = llhttp->data;
-        if (!connection->http1.has_head) /* a trailer, else */
-                upstream_call_append_name(call_of(connection), (struct str){at, len});
+        struct upstream_call *call = call_of(llhttp->data);
+        if (!call->has_head) /* a trailer, else */
+                upstream_call_append_name(call, (struct str){at, len});
         return 0;
 }
 
 static int on_name_complete(llhttp_t *llhttp)
 {
-        struct upstream_connection *connection = llhttp->data;
-        if (!connection->http1.has_head)
-                buf_append_str(&call_of(connection)->head_in, STR(": "));
+        struct upstream_call *call = call_of(llhttp->data);
+        if (!call->has_head)
+                buf_append_str(&call->head_in, STR(": "));
         return 0;
 }
 
 static int on_value(llhttp_t *llhttp, const char *at, size_t len)
 {
-        struct upstream_connection *connection = llhttp->data;
-        if (!connection->http1.has_head)
-                upstream_call_append_value(call_of(connection), (struct str){at, len});
+        struct upstream_call *call = call_of(llhttp->data);
+        if (!call->has_head)
+                upstream_call_append_value(call, (struct str){at, len});
         return 0;
 }
 
 static int on_value_complete(llhttp_t *llhttp)
 {
-        struct upstream_connection *connection = llhttp->data;
-        struct buf *head = &call_of(connection)->head_in;
-        if (connection->http1.has_head)
+        struct upstream_call *call = call_of(llhttp->data);
+        if (call->has_head)
                 return 0;
-        buf_append_char(head, '\n');
-        return head->is_over ? stop(llhttp, UPSTREAM_TOO_LARGE) : 0;
+        buf_append_char(&call->head_in, '\n');
+        return call->head_in.is_over ? stop(llhttp, UPSTREAM_TOO_LARGE) : 0;
 }
 
 static int on_headers_complete(llhttp_t *llhttp)
 {
-        struct upstream_connection *connection = llhttp->data;
-        struct upstream_call *call = call_of(connection);
+        struct upstream_call *call = call_of(llhttp->data);
         if (llhttp->status_code == 101) /* we offered no other protocol */
                 return -1;
         if (llhttp->status_code < 200)
                 return 0;
         call->status = llhttp->status_code;
-        connection->http1.has_head = true;
+        call->has_head = true;
         bool is_too_long = (llhttp->flags & F_CONTENT_LENGTH) && llhttp->content_length > call->body_in.max_bytes;
         return is_too_long ? stop(llhttp, UPSTREAM_TOO_LARGE) : 0;
 }
@@ -83,7 +81,7 @@ static int on_body(llhttp_t *llhttp, const char *at, size_t len)
 static int on_message_complete(llhttp_t *llhttp)
 {
         struct upstream_connection *connection = llhttp->data;
-        if (!connection->http1.has_head) {
+        if (!call_of(connection)->has_head) {
                 upstream_call_restart_answer(call_of(connection));
                 return 0;
         }
@@ -130,21 +128,18 @@ static void write_head(const struct upstream_call *call, struct buf *head)
 static void open_http1(struct upstream_connection *connection)
 {
         connection->http1 = (struct upstream_http1){0};
+        connection->upstream->calls_each = 1;
 }
 
 static bool start(struct upstream_connection *connection, struct upstream_call *call)
 {
         struct buf *head = &connection->upstream->scratch;
         write_head(call, head);
-        if (head->is_over) {
-                upstream_call_end(call, UPSTREAM_CONNECT, "the headers of the request are too long");
-                return true;
-        }
+        assert(!head->is_over); /* for upstream_start() has counted */
         if (!upstream_io_write(connection, buf_str(head), call->body))
                 return false;
         llhttp_init(&connection->http1.llhttp, HTTP_RESPONSE, &settings);
         connection->http1.llhttp.data = connection;
-        connection->http1.has_head = false;
         connection->http1.is_complete = false;
         connection->http1.fault = UPSTREAM_MALFORMED;
         upstream_connection_become(connection, UPSTREAM_AT_BUSY);
@@ -198,7 +193,7 @@ static void receive(struct upstream_connection *connection, struct str bytes)
 /* An answer that only the end of the connection ends. */
 static void end(struct upstream_connection *connection, bool is_clean)
 {
-        if (is_clean && connection->http1.has_head)
+        if (is_clean && call_of(connection)->has_head)
                 llhttp_finish(&connection->http1.llhttp);
         if (connection->http1.is_complete)
                 upstream_call_end(call_of(connection), UPSTREAM_OK, NULL);

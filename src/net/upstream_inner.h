@@ -7,7 +7,8 @@
  * upstream_io.c          its bytes, in and out
  * upstream_tunnel.c      through a proxy
  * upstream_tls.c         OpenSSL, made on first use
- * upstream_http1.c       the protocol, behind struct upstream_protocol
+ * upstream_http1.c       the protocols, behind struct upstream_protocol
+ * upstream_http2.c
  * upstream_dns.c, upstream_url.c
  *
  * Nothing calls back into the application from the middle of something: a call that ends goes into a
@@ -31,6 +32,9 @@ enum {
         UPSTREAM_SCRATCH_BYTES = 262144,
         UPSTREAM_HEAD_BYTES = 16384,    /* of an answer */
         UPSTREAM_HEADERS = 32,          /* of a call */
+        UPSTREAM_REQUEST_HEAD_BYTES = 32768, /* their bytes and its path */
+        UPSTREAM_STREAMS = 256,         /* calls on a connection; the peer may want fewer */
+        UPSTREAM_REFUSALS = 16,         /* of a call that was not processed and is sent again */
         UPSTREAM_ADDRESSES = 8,
         UPSTREAM_OPENING = 256,         /* at a time: more would overrun the backlog of most origins */
 };
@@ -57,12 +61,14 @@ enum upstream_call_phase {
 /* A protocol on an open connection. */
 struct upstream_protocol {
         void (*open)(struct upstream_connection *connection);
-        /* Sends it and tells upstream_call_sent(). False: the connection is dead and the call has not left. */
+        /* Sends it and tells upstream_call_sent(), or leaves it and is ready no longer. False: the connection is
+         * dead and the call has not left. */
         bool (*start)(struct upstream_connection *connection, struct upstream_call *call);
-        /* Of a call that is about to be ended before its answer. */
+        /* Of a call that has ended before its answer has. */
         void (*abandon)(struct upstream_connection *connection, struct upstream_call *call);
         void (*receive)(struct upstream_connection *connection, struct str bytes);
-        /* The peer has said its last; `is_clean`: nobody on the way can have said so in its place. */
+        /* The peer has said its last; `is_clean`: nobody on the way can have said so in its place. NULL: that ends
+         * no answer. */
         void (*end)(struct upstream_connection *connection, bool is_clean);
         /* Of a dirty connection, once a turn; NULL: there are none. */
         void (*flush)(struct upstream_connection *connection);
@@ -72,9 +78,15 @@ struct upstream_protocol {
 struct upstream_http1 {
         llhttp_t llhttp;
         enum upstream_result fault;
-        bool has_head;     /* what follows is body and trailers */
         bool is_complete;
         bool is_last;      /* the peer closes behind it */
+};
+
+struct upstream_http2 {
+        struct nghttp2_session *session; /* owns */
+        size_t streams;         /* that are not closed, also those whose calls have ended */
+        int64_t heard_us;       /* when bytes came last */
+        int32_t reset_id;       /* of the stream that the peer has just reset */
 };
 
 struct upstream_connection {
@@ -100,6 +112,7 @@ struct upstream_connection {
         size_t tunnel_bytes;    /* of the proxy's answer */
         bool is_tls_broken : 1; /* OpenSSL must not be asked for anything more */
         struct upstream_http1 http1; /* also of the proxy's answer */
+        struct upstream_http2 http2;
 };
 
 struct upstream_dns {
@@ -143,6 +156,7 @@ struct upstream {
         struct list dirty;
         size_t opening_count;
         size_t connection_count;
+        size_t calls_each;      /* that a connection takes; 0: not known before the first one stands */
         size_t handle_count;    /* of libuv, until it has let go of them: connections, prepare, check */
         /* Connecting. */
         struct upstream_dns dns;
@@ -164,7 +178,7 @@ struct upstream {
         void *closed_arg;
 };
 
-extern const struct upstream_protocol upstream_http1;
+extern const struct upstream_protocol upstream_http1, upstream_http2;
 
 /* upstream_call.c */
 
@@ -172,6 +186,8 @@ void upstream_call_become(struct upstream_call *call, enum upstream_call_phase p
 void upstream_call_sent(struct upstream_connection *connection, struct upstream_call *call);
 /* Ends it; `note` may be NULL. The protocol has let go of it. */
 void upstream_call_end(struct upstream_call *call, enum upstream_result result, const char *note);
+/* The server has said that it did not process it: it waits again, or has been refused too often. */
+void upstream_call_refused(struct upstream_call *call, const char *note);
 /* The answer starts anew: an informational one came before. */
 void upstream_call_restart_answer(struct upstream_call *call);
 /* "/v1/chat/completions?a=b", appended. */

@@ -9,10 +9,13 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <string.h>
 
 #include "base/alloc.h"
 
-static const unsigned char protocols[] = "\x08http/1.1"; /* as ALPN lists them */
+/* As ALPN lists them, the best first. */
+static const unsigned char protocols[] = "\x02h2\x08http/1.1";
+enum { PROTOCOLS = sizeof protocols - 1, HTTP1_AT = 3 };
 
 void upstream_tls_append_base64(struct buf *to, struct str text)
 {
@@ -59,7 +62,8 @@ static SSL_CTX *make_context(const struct upstream *upstream)
         SSL_CTX_sess_set_new_cb(context, keep_session);
         bool is_trusting = *ca_file ? SSL_CTX_load_verify_file(context, ca_file) == 1
                                     : SSL_CTX_set_default_verify_paths(context) == 1;
-        if (is_trusting && SSL_CTX_set_alpn_protos(context, protocols, sizeof protocols - 1) == 0)
+        unsigned skipped = upstream->config.is_http2 ? 0 : HTTP1_AT;
+        if (is_trusting && SSL_CTX_set_alpn_protos(context, protocols + skipped, PROTOCOLS - skipped) == 0)
                 return context;
         SSL_CTX_free(context);
         return NULL;
@@ -125,6 +129,16 @@ static void fail(struct upstream_connection *connection, enum upstream_result re
         upstream_connection_fail(connection, result, note);
 }
 
+/* HTTP/1.1 unless the peer has chosen the other one from what was offered. */
+static const struct upstream_protocol *chosen(const struct upstream_connection *connection)
+{
+        const unsigned char *name;
+        unsigned len;
+        SSL_get0_alpn_selected(connection->tls, &name, &len);
+        bool is_http2 = len == 2 && memcmp(name, "h2", 2) == 0 && connection->upstream->config.is_http2;
+        return is_http2 ? &upstream_http2 : &upstream_http1;
+}
+
 static void shake_hands(struct upstream_connection *connection)
 {
         ERR_clear_error();
@@ -141,7 +155,7 @@ static void shake_hands(struct upstream_connection *connection)
         if (is_waiting)
                 return;
         connection->upstream->resumed += SSL_session_reused(connection->tls) == 1;
-        upstream_connection_established(connection, &upstream_http1);
+        upstream_connection_established(connection, chosen(connection));
 }
 
 /* Hands on what has been opened. */
@@ -194,12 +208,15 @@ bool upstream_tls_write(struct upstream_connection *connection, struct str head,
 {
         struct buf *joined = &connection->upstream->sealed;
         size_t written;
-        buf_reset(joined);
-        buf_append_str(joined, head);
-        buf_append_str(joined, body);
+        if (body.len > 0) {
+                buf_reset(joined);
+                buf_append_str(joined, head);
+                buf_append_str(joined, body);
+                head = joined->is_over ? (struct str){0} : buf_str(joined);
+        }
         ERR_clear_error();
-        return !connection->is_tls_broken && !joined->is_over &&
-               SSL_write_ex(connection->tls, joined->ptr, joined->len, &written) == 1 && flush(connection);
+        return !connection->is_tls_broken && head.len > 0 &&
+               SSL_write_ex(connection->tls, head.ptr, head.len, &written) == 1 && flush(connection);
 }
 
 bool upstream_tls_has_ended(const struct upstream_connection *connection)
@@ -209,6 +226,9 @@ bool upstream_tls_has_ended(const struct upstream_connection *connection)
 
 void upstream_tls_free(struct upstream_connection *connection)
 {
+        /* OpenSSL takes the session of a connection without a farewell for spoilt, and would not resume it. */
+        if (connection->tls && !connection->is_tls_broken)
+                SSL_set_shutdown(connection->tls, SSL_SENT_SHUTDOWN);
         SSL_free(connection->tls);
         connection->tls = NULL;
 }

@@ -128,7 +128,7 @@ static const struct {
         {"htpp:\n  max_headers: 9\n", ":1: unknown key \"htpp\"; the nearest known one is \"mode\""},
         {"\"a\\nb\\e\": 1\n", ":1: unknown key \"a?b?\"; the nearest known one is \"mode\""},
         {"http:\n  http:\n    max_headers: 9\n",
-         ":2: unknown key \"http.http\"; the nearest known one is \"llm.auth\""},
+         ":2: unknown key \"http.http\"; the nearest known one is \"llm.http2\""},
         {"workers: many\n", ":1: workers: \"many\" is not a whole number from 0 to 256"},
         {"\nworkers: 257\n", ":2: workers: \"257\" is not a whole number from 0 to 256"},
         {"workers: -1\n", ":1: workers: \"-1\" is not a whole number from 0 to 256"},
