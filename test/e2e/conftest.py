@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: one shared server for tests that change nothing, a factory for the others."""
 import shutil
+import subprocess
 
 import pytest
 
@@ -71,3 +72,23 @@ def policy(tmp_path):
     copy = tmp_path / "policy"
     shutil.copytree(under_test.ROOT / "policy", copy)
     return copy
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """A CA of our own; certificates for this machine, for another, and one that is out of date."""
+    directory = tmp_path_factory.mktemp("tls")
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
+
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
+            "-subj", "/CN=test CA", "-days", "2", "-addext", "keyUsage=critical,keyCertSign")
+    for name, subject, days in (("here", "IP:127.0.0.1,DNS:localhost", "2"), ("elsewhere", "DNS:llm.example.org", "2"),
+                                ("expired", "IP:127.0.0.1", "-1")):
+        (directory / f"{name}.ext").write_text(f"subjectAltName={subject}\nbasicConstraints=CA:FALSE\n")
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key",
+                "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", days,
+                "-out", f"{name}.pem", "-extfile", f"{name}.ext")
+    return directory
