@@ -242,7 +242,7 @@ static void answer_all_the_rules(struct http2_connection *connection, int32_t st
 {
         static const char *const hints[][2] = {{":status", "103"}, {"x-request-id", "no"}};
         static const char *const head[][2] = {{":status", "200"}, {"x-request-id", "req-1"}};
-        nghttp2_nv trailer = {(uint8_t *)(uintptr_t)"x-request-id", (uint8_t *)(uintptr_t)"trailer", 12, 7, NGHTTP2_NV_FLAG_NONE};
+        nghttp2_nv trailer = {(uint8_t *)(uintptr_t)"x-trailer", (uint8_t *)large, 9, 16380, NGHTTP2_NV_FLAG_NONE};
         static const uint8_t data[] = {0, 0, 2, 0, 0, 0, 0, 0, 1, '{', '}'}; /* DATA on stream 1 */
         http2_answer_head(connection, stream_id, hints, 2);
         http2_answer_head(connection, stream_id, hints, 2);
