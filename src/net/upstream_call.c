@@ -159,7 +159,7 @@ void upstream_call_append_path(const struct upstream_call *call, struct buf *to)
 
 void upstream_call_append_name(struct upstream_call *call, struct str part)
 {
-        char *to = buf_reserve(&call->head_in, part.len);
+        char *to = part.len > 0 ? buf_reserve(&call->head_in, part.len) : NULL;
         if (!to)
                 return;
         for (size_t i = 0; i < part.len; i++) {
@@ -172,7 +172,7 @@ void upstream_call_append_name(struct upstream_call *call, struct str part)
 /* A folded line becomes one: in head_in a line feed ends a header and nothing else. */
 void upstream_call_append_value(struct upstream_call *call, struct str part)
 {
-        char *to = buf_reserve(&call->head_in, part.len);
+        char *to = part.len > 0 ? buf_reserve(&call->head_in, part.len) : NULL;
         if (!to)
                 return;
         for (size_t i = 0; i < part.len; i++)

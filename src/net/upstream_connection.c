@@ -170,7 +170,7 @@ static void arm(struct upstream_connection *connection, int64_t share)
         loop_timer_start(loop, &connection->timer, left_ms > 0 ? left_ms / share : 0);
 }
 
-static struct upstream_connection *make(struct upstream *upstream)
+struct upstream_connection *upstream_connection_new(struct upstream *upstream)
 {
         struct upstream_connection *connection = alloc_zeroed(1, sizeof *connection);
         connection->upstream = upstream;
@@ -208,7 +208,7 @@ static void give_up_address(struct upstream_connection *connection, const char *
                 end_opening(connection, why);
                 return;
         }
-        struct upstream_connection *next = make(connection->upstream);
+        struct upstream_connection *next = upstream_connection_new(connection->upstream);
         next->deadline_ms = connection->deadline_ms;
         next->round = connection->round;
         next->address = connection->address + 1;
@@ -277,7 +277,7 @@ void upstream_connection_resolved(struct upstream_connection *connection, const 
 
 void upstream_connection_open(struct upstream *upstream)
 {
-        struct upstream_connection *connection = make(upstream);
+        struct upstream_connection *connection = upstream_connection_new(upstream);
         connection->deadline_ms = loop_now_ms(upstream->loop) + upstream->config.connect_timeout_ms;
         arm(connection, 1);
         if (upstream_dns_is_ready(upstream))

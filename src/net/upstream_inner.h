@@ -212,6 +212,8 @@ void upstream_release(struct upstream *upstream);
 /* upstream_connection.c */
 
 void upstream_connection_open(struct upstream *upstream);
+/* One in AT_RESOLVE for which nothing is under way: for upstream_connection.c, and to test protocols without a socket. */
+struct upstream_connection *upstream_connection_new(struct upstream *upstream);
 /* Steps to a state that the table allows, or stays in it. */
 void upstream_connection_become(struct upstream_connection *connection, enum upstream_connection_state state);
 /* Goes on from AT_RESOLVE. `failure`: why there are no addresses, or NULL. */

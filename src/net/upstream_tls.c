@@ -76,7 +76,10 @@ static bool set_name(SSL *tls, const char *host)
         if (upstream_url_is_numeric(host, 0, &address))
                 return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls), host) == 1;
         SSL_set_hostflags(tls, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        return SSL_set1_host(tls, host) == 1 && SSL_set_tlsext_host_name(tls, host) == 1;
+        /* What SSL_set_tlsext_host_name() does, without its cast: it copies the name. */
+        void *name = (void *)(uintptr_t)host;
+        return SSL_set1_host(tls, host) == 1 &&
+               SSL_ctrl(tls, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name) == 1;
 }
 
 static bool make(struct upstream_connection *connection)
