@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/cli.h"
+#include "cli/classify.h"
 
 #include "api/classify_body.h"
 #include "base/json_writer.h"
+#include "cli/cli.h"
 #include "flow/answer.h"
-#include "flow/decide.h"
 #include "flow/workflow.h"
 #include "net/loop.h"
 #include "text/faq.h"
 #include "text/kb_parse.h"
-#include "text/redact.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { LINE_MAX_BYTES = 256 << 10, ARENA_BYTES = 1 << 20, STARTER_MAX = 1000, STARTER_ARENA_BYTES = 16 << 20 };
+enum { LINE_MAX_BYTES = 256 << 10, ARENA_BYTES = 1 << 20, STARTER_MAX = 1000, STARTER_ARENA_BYTES = 16 << 20, JOBS_MAX = 256 };
 
-/* All that deciding needs, and no store: nothing is recorded. */
-struct session {
-        struct snapshot snapshot;
-        struct model *model;
+/* What a whole answer needs beyond a verdict. */
+struct scene {
+        struct session session;
         struct kb_scratch *scratch;
         struct json_parser *parser;
         struct buf out;
@@ -55,50 +54,40 @@ static enum err open_knowledge(struct kb_index **ret_index, struct err_note *not
         return err;
 }
 
-static enum err open_session(struct session *session, const struct settings *settings, struct err_note *note)
+static enum err open_scene(struct scene *scene, const struct settings *settings, struct err_note *note)
 {
-        const char *directory = *settings->policy_dir ? settings->policy_dir : NULL;
-        enum err err = policy_load(directory, &session->snapshot.policy, note);
+        enum err err = session_open(settings, &scene->session, note);
         if (!err)
-                err = model_open(model_embedded(), &session->model, note);
-        if (!err)
-                err = open_knowledge(&session->snapshot.knowledge, note);
-        session->snapshot.model = session->model;
-        session->scratch = kb_scratch_new();
-        session->parser = json_parser_new(LINE_MAX_BYTES, 32);
-        buf_init(&session->out, 1 << 20);
+                err = open_knowledge(&scene->session.snapshot.knowledge, note);
+        scene->scratch = kb_scratch_new();
+        scene->parser = json_parser_new(LINE_MAX_BYTES, 32);
+        buf_init(&scene->out, 1 << 20);
         return err;
 }
 
-static void close_session(struct session *session)
+static void close_scene(struct scene *scene)
 {
-        if (session->snapshot.policy)
-                policy_unref(session->snapshot.policy);
-        kb_index_free(session->snapshot.knowledge);
-        model_free(session->model);
-        kb_scratch_free(session->scratch);
-        json_parser_free(session->parser);
-        buf_deinit(&session->out);
+        kb_index_free(scene->session.snapshot.knowledge);
+        session_close(&scene->session);
+        kb_scratch_free(scene->scratch);
+        json_parser_free(scene->parser);
+        buf_deinit(&scene->out);
 }
 
 /* The same steps as the server's (flow/triage.c), without admission and commit. */
-static bool decide_message(struct session *session, struct message *message, struct arena *arena)
+static bool decide_message(struct scene *scene, struct message *message, struct arena *arena)
 {
         int64_t started_us = clock_monotonic_us(system_clock());
-        const struct policy_facts *policy = policy_facts(session->snapshot.policy);
-        struct safety_finding finding = safety_net_scan(policy->safety_net, message->text);
-        struct workflow workflow = {.snapshot = &session->snapshot, .scratch = session->scratch, .message = message, .arena = arena};
-        struct model_verdict classified;
+        const struct snapshot *snapshot = &scene->session.snapshot;
+        struct workflow workflow = {.snapshot = snapshot, .scratch = scene->scratch, .message = message, .arena = arena};
+        struct sighting sighting;
         struct outcome outcome;
         struct ident request_id = ident_random("cli_");
         message->received_at_ms = clock_wall_ms(system_clock());
-        if (redact_text(message->text, arena, &workflow.text) != ERR_OK) {
-                if (finding.severity == SEVERITY_NONE)
-                        return false;
-                workflow.text = SAFE_LITERAL("[TEXT_WITHHELD]");
-        }
-        model_classify(session->model, workflow.text, &classified);
-        workflow.verdict = decide(&session->snapshot, &finding, &classified, NULL, arena);
+        if (!session_look(&scene->session, message->text, arena, &sighting))
+                return false;
+        workflow.text = sighting.text;
+        workflow.verdict = decide(snapshot, &sighting.finding, &sighting.classified, NULL, arena);
         if (!workflow_run(&workflow, &outcome))
                 return false;
         const struct answer answer = {
@@ -108,19 +97,19 @@ static bool decide_message(struct session *session, struct message *message, str
                 .processing_us = clock_monotonic_us(system_clock()) - started_us,
                 .arena = arena,
         };
-        buf_reset(&session->out);
-        answer_write(&answer, &session->out);
-        return !session->out.is_over;
+        buf_reset(&scene->out);
+        answer_write(&answer, &scene->out);
+        return !scene->out.is_over;
 }
 
-static int print_decision(struct session *session)
+static int print_decision(struct scene *scene)
 {
-        buf_append_char(&session->out, '\n');
-        fwrite(session->out.ptr, 1, session->out.len, stdout);
+        buf_append_char(&scene->out, '\n');
+        fwrite(scene->out.ptr, 1, scene->out.len, stdout);
         return CLI_OK;
 }
 
-static int classify_text(struct session *session, const char *text)
+static int classify_text(struct scene *scene, const char *text)
 {
         struct arena arena;
         struct buf body;
@@ -133,12 +122,12 @@ static int classify_text(struct session *session, const char *text)
         json_member(&w, "message", str_from(text));
         json_close(&w, '}');
         enum err err = utf8_is_valid(str_from(text)) && !body.is_over
-                               ? classify_body_read(session->parser, buf_str(&body), &arena, &read, &note)
+                               ? classify_body_read(scene->parser, buf_str(&body), &arena, &read, &note)
                                : err_set(&note, ERR_SYNTAX, "not valid UTF-8, or too long");
         int status = CLI_FAILED;
         if (!err && !read.is_too_long)
-                status = decide_message(session, &read.message, &arena)
-                                 ? print_decision(session)
+                status = decide_message(scene, &read.message, &arena)
+                                 ? print_decision(scene)
                                  : cli_complain(CLI_FAILED, "the message cannot be redacted");
         else
                 cli_complain(CLI_FAILED, "the message: %s", err == ERR_SYNTAX ? note.text : "must have 1 to 5000 characters and no NUL");
@@ -148,10 +137,10 @@ static int classify_text(struct session *session, const char *text)
 }
 
 /* A bad line gives a line that says so, so that output lines stay beside their input lines. */
-static void print_bad_line(struct session *session, size_t line, const char *message, struct str pointer)
+static void print_bad_line(struct scene *scene, size_t line, const char *message, struct str pointer)
 {
-        struct json_writer w = {.buf = &session->out};
-        buf_reset(&session->out);
+        struct json_writer w = {.buf = &scene->out};
+        buf_reset(&scene->out);
         json_open(&w, '{');
         json_member(&w, "error", STR("validation_error"));
         json_key(&w, "line");
@@ -159,8 +148,8 @@ static void print_bad_line(struct session *session, size_t line, const char *mes
         json_member(&w, "field", pointer);
         json_member(&w, "message", str_from(message));
         json_close(&w, '}');
-        buf_append_char(&session->out, '\n');
-        fwrite(session->out.ptr, 1, session->out.len, stdout);
+        buf_append_char(&scene->out, '\n');
+        fwrite(scene->out.ptr, 1, scene->out.len, stdout);
 }
 
 /* Says what is wrong with a line that cannot be a message at all; NULL when it may be one. */
@@ -171,7 +160,7 @@ static const char *line_fault(const struct buf *line)
         return str_trim(buf_str(line)).len == 0 ? "the line is blank" : NULL;
 }
 
-static int classify_line(struct session *session, const struct buf *line, size_t number)
+static int classify_line(struct scene *scene, const struct buf *line, size_t number)
 {
         struct arena arena;
         struct classify_body body = {0};
@@ -179,70 +168,88 @@ static int classify_line(struct session *session, const struct buf *line, size_t
         int status = CLI_FAILED;
         const char *fault = line_fault(line);
         if (fault) {
-                print_bad_line(session, number, fault, (struct str){0});
+                print_bad_line(scene, number, fault, (struct str){0});
                 return CLI_FAILED;
         }
         arena_init(&arena, ARENA_BYTES);
-        enum err err = classify_body_read(session->parser, str_trim(buf_str(line)), &arena, &body, &note);
+        enum err err = classify_body_read(scene->parser, str_trim(buf_str(line)), &arena, &body, &note);
         if (err == ERR_INVALID)
-                print_bad_line(session, number, body.fields[0].message, body.fields[0].pointer);
+                print_bad_line(scene, number, body.fields[0].message, body.fields[0].pointer);
         else if (err)
-                print_bad_line(session, number, note.text, (struct str){0});
+                print_bad_line(scene, number, note.text, (struct str){0});
         else if (body.is_too_long)
-                print_bad_line(session, number, "must have at most 5000 characters", STR("/message"));
-        else if (decide_message(session, &body.message, &arena))
-                status = print_decision(session);
+                print_bad_line(scene, number, "must have at most 5000 characters", STR("/message"));
+        else if (decide_message(scene, &body.message, &arena))
+                status = print_decision(scene);
         else
-                print_bad_line(session, number, "cannot be redacted", STR("/message"));
+                print_bad_line(scene, number, "cannot be redacted", STR("/message"));
         arena_deinit(&arena);
         return status;
 }
 
-/* The next line without its end, over its maximum when it is too long; false behind the last one. */
-static bool read_line(struct buf *line)
-{
-        int c;
-        buf_reset(line);
-        while ((c = getc_unlocked(stdin)) != EOF && c != '\n')
-                buf_append_char(line, (char)c);
-        return c != EOF || line->len > 0;
-}
-
-static int classify_lines(struct session *session)
+static int classify_lines(struct scene *scene)
 {
         struct buf line;
         int status = CLI_OK;
         buf_init(&line, LINE_MAX_BYTES);
-        for (size_t number = 1; read_line(&line); number++)
-                if (classify_line(session, &line, number) != CLI_OK)
+        for (size_t number = 1; cli_read_line(&line); number++)
+                if (classify_line(scene, &line, number) != CLI_OK)
                         status = CLI_FAILED;
         buf_deinit(&line);
         return ferror(stdin) ? cli_complain(CLI_FAILED, "standard input: %s", strerror(errno)) : status;
 }
 
+static int answer(const struct settings *settings, const char *text)
+{
+        struct scene scene;
+        struct err_note note = {.text = ""};
+        enum err err = open_scene(&scene, settings, &note);
+        int status = err ? cli_complain(CLI_FAILED, "%s", note.text)
+                         : text ? classify_text(&scene, text) : classify_lines(&scene);
+        close_scene(&scene);
+        return status;
+}
+
+static int answer_records(const struct settings *settings, size_t jobs)
+{
+        struct session session;
+        struct err_note note = {.text = ""};
+        enum err err = session_open(settings, &session, &note);
+        int status = err ? cli_complain(CLI_FAILED, "%s", note.text) : classify_records(&session, jobs);
+        session_close(&session);
+        return status;
+}
+
 static int run(const struct cli *cli, const struct settings *settings, struct settings_args *operands)
 {
-        struct session session = {0};
-        struct err_note note = {.text = ""};
+        long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+        uint64_t jobs = cpus > 0 ? (uint64_t)cpus : 1;
         (void)cli;
-        if (operands->count > 1)
-                return cli_complain(CLI_USAGE, "put the message in quotes; see --help");
-        enum err err = open_session(&session, settings, &note);
-        int status = err ? cli_complain(CLI_FAILED, "%s", note.text)
-                         : operands->count ? classify_text(&session, operands->items[0])
-                                           : classify_lines(&session);
-        close_session(&session);
-        return status;
+        if (!cli_take_number(operands, "jobs", 1, JOBS_MAX, &jobs))
+                return CLI_USAGE;
+        bool wants_records = cli_take_flag(operands, "jsonl");
+        if (operands->count > 1 || (operands->count && wants_records))
+                return cli_complain(CLI_USAGE, "unexpected argument; put the message in quotes; see --help");
+        return wants_records ? answer_records(settings, jobs)
+                             : answer(settings, operands->count ? operands->items[0] : NULL);
 }
 
 const struct cli_command cli_classify = {
         .name = "classify",
         .summary = "decide messages without a server and without a record",
         .help = "usage: triaged classify TEXT\n"
-                "       triaged classify < MESSAGES.jsonl > ANSWERS.jsonl\n\n"
-                "Decides as the server does, with the same code, policy and model; nothing is stored, so ids in\n"
-                "the answer name nothing. The knowledge base is the built-in starter FAQ. Input lines are the\n"
-                "bodies of POST /api/v1/classify; output has one line for each, in the same order. A bad line\n"
-                "(blank and over-long ones too) gives a line with `error` in it, and the exit code is 1 at the end.\n",
+                "       triaged classify < MESSAGES.jsonl > ANSWERS.jsonl\n"
+                "       triaged classify --jsonl [--jobs N] < RECORDS.jsonl > VERDICTS.jsonl\n\n"
+                "Decides as the server does in mode local, with the same code, policy and model; nothing is stored,\n"
+                "so ids in the answer name nothing. The knowledge base is the built-in starter FAQ. Input lines are\n"
+                "the bodies of POST /api/v1/classify; output has one line for each, in the same order. A bad line\n"
+                "(blank and over-long ones too) gives a line with `error` in it, and the exit code is 1 at the end.\n\n"
+                "With --jsonl each line is a record {\"id\",\"text\"}, and each line of the output its verdict\n"
+                "{\"id\",\"category\",\"intent\",\"confidence\",\"probabilities\",\"source\"}: for many messages, as fast as\n"
+                "the machine allows. What the probabilities lack to 1 is out of scope. A bad line gives\n"
+                "{\"id\",\"error\"}, is named on stderr, and the exit code is 1 at the end.\n\n"
+                "  --jsonl   one record a line\n"
+                "  --jobs N  threads for --jsonl; default: one per CPU\n",
+        .own_flags = (const char *const[]){"jsonl", "jobs=", NULL},
         .run = run,
 };

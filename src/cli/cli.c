@@ -54,6 +54,21 @@ const char *cli_take_value(struct settings_args *operands, const char *name)
         return NULL;
 }
 
+bool cli_take_number(struct settings_args *operands, const char *name, uint64_t min, uint64_t max, uint64_t *number)
+{
+        const char *text = cli_take_value(operands, name);
+        uint64_t value;
+        if (!text)
+                return true;
+        if (!str_to_u64(str_from(text), &value) || value < min || value > max) {
+                cli_complain(CLI_USAGE, "--%s %s: must be a whole number from %llu to %llu", name, text,
+                             (unsigned long long)min, (unsigned long long)max);
+                return false;
+        }
+        *number = value;
+        return true;
+}
+
 bool cli_take_flag(struct settings_args *operands, const char *name)
 {
         for (size_t i = 0; i < operands->count; i++) {
@@ -135,4 +150,13 @@ enum err cli_read_file(const char *path, size_t max_bytes, struct buf *buf, stru
         if (err)
                 buf_deinit(buf);
         return err;
+}
+
+bool cli_read_line(struct buf *line)
+{
+        int c;
+        buf_reset(line);
+        while ((c = getc_unlocked(stdin)) != EOF && c != '\n')
+                buf_append_char(line, (char)c);
+        return c != EOF || line->len > 0;
 }

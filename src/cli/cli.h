@@ -35,6 +35,10 @@ int cli_complain(int status, const char *format, ...) __attribute__((format(prin
 /* Takes `--name VALUE` out of the operands; NULL when it is not there. */
 const char *cli_take_value(struct settings_args *operands, const char *name);
 
+/* The same for a whole number; `*number` stays as it is when the flag is not there. False, with a complaint, for
+ * anything but a number in that range. */
+bool cli_take_number(struct settings_args *operands, const char *name, uint64_t min, uint64_t max, uint64_t *number);
+
 /* Takes `--name` out of the operands. */
 bool cli_take_flag(struct settings_args *operands, const char *name);
 
@@ -62,5 +66,8 @@ bool cli_flush(void);
 
 /* A whole file or, for "-", stdin. ERR_TOO_LARGE over `max_bytes`. */
 enum err cli_read_file(const char *path, size_t max_bytes, struct buf *buf, struct err_note *note) MUST_USE;
+
+/* The next line of stdin without its end, over its maximum when it is too long; false behind the last one. */
+bool cli_read_line(struct buf *line);
 
 #endif
