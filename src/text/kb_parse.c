@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/kb_parse.h"
 
+#include "base/csv.h"
 #include "base/json_reader.h"
 
 #include <stdarg.h>
@@ -40,15 +41,11 @@ struct parse {
         size_t line; /* of the row that is being read, from 1 */
 };
 
-/* The rows of the file are read from `rest`. */
-struct csv {
+struct table {
         struct parse *parse;
-        struct str rest;
-        size_t next_line;
-        enum field columns[KB_FIELDS_MAX];
+        struct csv csv;
+        enum field columns[CSV_CELLS_MAX];
         size_t column_count;
-        struct str cells[KB_FIELDS_MAX];
-        size_t cell_count;
 };
 
 static bool field_from(struct str name, enum field *ret_field)
@@ -235,138 +232,81 @@ static enum err parse_jsonl(struct parse *parse, struct str text)
         return err;
 }
 
-/* The cell at csv->rest, which is left behind it. A quoted cell is taken whole with its line breaks,
- * and only one that holds doubled quotes is copied. False: a quote that is never closed, or text
- * behind a closing one. */
-static bool take_cell(struct csv *csv, struct str *ret_cell)
+/* The next row's cells; false for a malformed row and a missing header, which have been reported then. */
+static bool take_row(struct table *table)
 {
-        struct str *rest = &csv->rest;
-        size_t at = 0, quotes = 0;
-        if (rest->len == 0 || rest->ptr[0] != '"') {
-                while (at < rest->len && rest->ptr[at] != ',' && rest->ptr[at] != '\n')
-                        at++;
-                size_t len = at;
-                if (len && rest->ptr[len - 1] == '\r' && (at == rest->len || rest->ptr[at] == '\n'))
-                        len--;
-                *ret_cell = (struct str){rest->ptr, len};
-                *rest = (struct str){rest->ptr + at, rest->len - at};
+        enum csv_row row = csv_next(&table->csv);
+        table->parse->line = table->csv.line;
+        switch (row) {
+        case CSV_ROW:
                 return true;
+        case CSV_END:
+                return refuse(table->parse, "no header row; %s", known_fields);
+        case CSV_UNCLOSED:
+                return refuse(table->parse,
+                              "a quoted cell is not closed; end it with \" and double the quotes inside");
+        case CSV_TOO_WIDE:
+                return refuse(table->parse, "more than %d cells; put cells with commas into quotes", CSV_CELLS_MAX);
         }
-        for (at = 1;; at++) {
-                if (at >= rest->len)
-                        return false;
-                csv->next_line += rest->ptr[at] == '\n';
-                if (rest->ptr[at] != '"')
-                        continue;
-                if (at + 1 == rest->len || rest->ptr[at + 1] != '"')
-                        break;
-                quotes++;
-                at++;
-        }
-        struct str raw = {rest->ptr + 1, at - 1};
-        *rest = (struct str){rest->ptr + at + 1, rest->len - at - 1};
-        char *copy = quotes ? arena_alloc(csv->parse->sink->arena, raw.len) : NULL;
-        size_t len = 0;
-        for (size_t i = 0; copy && i < raw.len; i++) {
-                copy[len++] = raw.ptr[i];
-                i += raw.ptr[i] == '"';
-        }
-        *ret_cell = copy ? (struct str){copy, len} : raw;
-        return rest->len == 0 || rest->ptr[0] == ',' || rest->ptr[0] == '\n' || rest->ptr[0] == '\r';
+        return false;
 }
 
-static void skip_line(struct csv *csv)
-{
-        if (csv->rest.ptr && memchr(csv->rest.ptr, '\n', csv->rest.len))
-                csv->next_line++;
-        str_split(&csv->rest, '\n');
-}
-
-/* The next row's cells; false when it is malformed, which has been reported then; the rest of its
- * line is left out. */
-static bool take_row(struct csv *csv)
-{
-        csv->parse->line = csv->next_line;
-        csv->cell_count = 0;
-        for (;;) {
-                struct str cell, before = csv->rest;
-                size_t line = csv->next_line;
-                if (!take_cell(csv, &cell)) {
-                        csv->rest = before;
-                        csv->next_line = line;
-                        skip_line(csv);
-                        return refuse(
-                                csv->parse,
-                                "a quoted cell is not closed; end it with \" and double the quotes inside");
-                }
-                if (csv->cell_count == KB_FIELDS_MAX) {
-                        skip_line(csv);
-                        return refuse(csv->parse, "more than %d cells; put cells with commas into quotes",
-                                      KB_FIELDS_MAX);
-                }
-                csv->cells[csv->cell_count++] = cell;
-                if (csv->rest.len == 0 || csv->rest.ptr[0] != ',') {
-                        skip_line(csv);
-                        return true;
-                }
-                csv->rest = (struct str){csv->rest.ptr + 1, csv->rest.len - 1};
-        }
-}
-
-static enum err read_header(struct csv *csv)
+static enum err read_header(struct table *table)
 {
         bool has[FIELD_COUNT] = {false};
-        if (!take_row(csv))
+        const struct csv *csv = &table->csv;
+        if (!take_row(table))
                 return ERR_SYNTAX;
         for (size_t i = 0; i < csv->cell_count; i++) {
                 struct str name = str_trim(csv->cells[i]);
-                if (!field_from(name, &csv->columns[i]) || has[csv->columns[i]]) {
-                        refuse(csv->parse, "unknown or repeated column \"%.*s\"; %s",
+                if (!field_from(name, &table->columns[i]) || has[table->columns[i]]) {
+                        refuse(table->parse, "unknown or repeated column \"%.*s\"; %s",
                                (int)(name.len < 64 ? name.len : 64), name.ptr, known_fields);
                         return ERR_SYNTAX;
                 }
-                has[csv->columns[i]] = true;
+                has[table->columns[i]] = true;
         }
-        csv->column_count = csv->cell_count;
+        table->column_count = csv->cell_count;
         if (has[FIELD_ID] && has[FIELD_TITLE] && has[FIELD_BODY])
                 return ERR_OK;
-        refuse(csv->parse, "the header row needs the columns id, title and body; %s", known_fields);
+        refuse(table->parse, "the header row needs the columns id, title and body; %s", known_fields);
         return ERR_SYNTAX;
 }
 
-static enum err read_row(struct csv *csv)
+static enum err read_row(struct table *table)
 {
         struct article article = {0};
+        const struct csv *csv = &table->csv;
         bool is_empty = csv->cell_count == 1 && csv->cells[0].len == 0;
         if (is_empty)
                 return ERR_OK;
-        if (csv->cell_count != csv->column_count) {
-                refuse(csv->parse, "%zu cells instead of %zu; put cells with commas into quotes",
-                       csv->cell_count, csv->column_count);
+        if (csv->cell_count != table->column_count) {
+                refuse(table->parse, "%zu cells instead of %zu; put cells with commas into quotes",
+                       csv->cell_count, table->column_count);
                 return ERR_OK;
         }
         for (size_t i = 0; i < csv->cell_count; i++) {
                 struct str cell = str_trim(csv->cells[i]);
-                struct str *place = text_field(&article, csv->columns[i]);
+                struct str *place = text_field(&article, table->columns[i]);
                 if (!utf8_is_valid(cell)) {
-                        refuse(csv->parse, "not UTF-8; save the file as UTF-8");
+                        refuse(table->parse, "not UTF-8; save the file as UTF-8");
                         return ERR_OK;
                 }
                 if (place)
                         *place = cell;
-                else if (!split_list(csv->parse, &article, csv->columns[i], cell, '|'))
+                else if (!split_list(table->parse, &article, table->columns[i], cell, '|'))
                         return ERR_OK;
         }
-        return deliver(csv->parse, &article);
+        return deliver(table->parse, &article);
 }
 
 static enum err parse_csv(struct parse *parse, struct str text)
 {
-        struct csv csv = {.parse = parse, .rest = text, .next_line = 1};
-        enum err err = read_header(&csv);
-        while (!err && csv.rest.len)
-                if (take_row(&csv))
-                        err = read_row(&csv);
+        struct table table = {.parse = parse, .csv = csv_from(text, parse->sink->arena)};
+        enum err err = read_header(&table);
+        while (!err && table.csv.rest.len)
+                if (take_row(&table))
+                        err = read_row(&table);
         return err;
 }
 

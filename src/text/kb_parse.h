@@ -18,7 +18,7 @@
 
 enum kb_format { KB_FORMAT_JSONL, KB_FORMAT_CSV, KB_FORMAT_MARKDOWN };
 
-enum { KB_PROBLEMS_MAX = 16, KB_FIELDS_MAX = 32 };
+enum { KB_PROBLEMS_MAX = 16 };
 
 struct kb_parse_report {
         size_t articles;
