@@ -56,7 +56,7 @@ static enum err open_knowledge(struct kb_index **ret_index, struct err_note *not
 
 static enum err open_scene(struct scene *scene, const struct settings *settings, struct err_note *note)
 {
-        enum err err = session_open(settings, &scene->session, note);
+        enum err err = session_open(settings, NULL, &scene->session, note);
         if (!err)
                 err = open_knowledge(&scene->session.snapshot.knowledge, note);
         scene->scratch = kb_scratch_new();
@@ -214,7 +214,7 @@ static int answer_records(const struct settings *settings, size_t jobs)
 {
         struct session session;
         struct err_note note = {.text = ""};
-        enum err err = session_open(settings, &session, &note);
+        enum err err = session_open(settings, NULL, &session, &note);
         int status = err ? cli_complain(CLI_FAILED, "%s", note.text) : classify_records(&session, jobs);
         session_close(&session);
         return status;

@@ -2,20 +2,33 @@
 #include "cli/session.h"
 
 #include "base/utf8.h"
+#include "cli/cli.h"
 #include "core/message.h"
 #include "text/redact.h"
 
 #include <string.h>
 
-enum err session_open(const struct settings *settings, struct session *session, struct err_note *note)
+enum { MODEL_MAX_BYTES = 64 << 20 };
+
+static enum err open_model(const char *path, struct session *session, struct err_note *note)
+{
+        struct str bytes = model_embedded();
+        enum err err = path ? cli_read_file(path, MODEL_MAX_BYTES, &session->model_file, note) : ERR_OK;
+        if (!err && path)
+                bytes = buf_str(&session->model_file);
+        if (!err)
+                err = model_open(bytes, &session->model, note);
+        session->snapshot.model = session->model;
+        return err;
+}
+
+enum err session_open(const struct settings *settings, const char *model_path, struct session *session,
+                      struct err_note *note)
 {
         const char *directory = *settings->policy_dir ? settings->policy_dir : NULL;
         *session = (struct session){0};
         enum err err = policy_load(directory, &session->snapshot.policy, note);
-        if (!err)
-                err = model_open(model_embedded(), &session->model, note);
-        session->snapshot.model = session->model;
-        return err;
+        return err ? err : open_model(model_path, session, note);
 }
 
 void session_close(struct session *session)
@@ -23,15 +36,16 @@ void session_close(struct session *session)
         if (session->snapshot.policy)
                 policy_unref(session->snapshot.policy);
         model_free(session->model);
+        buf_deinit(&session->model_file);
 }
 
 const char *session_fault_of(struct str trimmed)
 {
         if (trimmed.len == 0)
-                return "must not be empty";
+                return "`text` must not be empty";
         if (memchr(trimmed.ptr, '\0', trimmed.len))
-                return "must not contain U+0000";
-        return utf8_count(trimmed) > MESSAGE_MAX_POINTS ? "must have at most 5000 characters" : NULL;
+                return "`text` must not contain U+0000";
+        return utf8_count(trimmed) > MESSAGE_MAX_POINTS ? "`text` must have at most 5000 characters" : NULL;
 }
 
 bool session_look(const struct session *session, struct raw_text text, struct arena *arena,

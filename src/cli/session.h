@@ -7,12 +7,14 @@
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
 
+#include "base/buf.h"
 #include "flow/decide.h"
 #include "policy/settings.h"
 
 struct session {
         struct snapshot snapshot; /* `knowledge` is the caller's, if it wants one */
         struct model *model;      /* owns */
+        struct buf model_file;    /* owns; empty with the embedded model */
 };
 
 /* What safety net, redactor and model see in a text; decide() makes a verdict of it. */
@@ -23,11 +25,12 @@ struct sighting {
         struct model_verdict classified;
 };
 
-/* Close it whatever the result. */
-enum err session_open(const struct settings *settings, struct session *session, struct err_note *note) MUST_USE;
+/* `model_path` NULL: the embedded model. Close it whatever the result. */
+enum err session_open(const struct settings *settings, const char *model_path, struct session *session,
+                      struct err_note *note) MUST_USE;
 void session_close(struct session *session);
 
-/* NULL, or what is wrong with a text as a message. */
+/* NULL, or what is wrong with the field `text` as a message. */
 const char *session_fault_of(struct str trimmed);
 
 /* False: it cannot be redacted, and there is no sign of danger in it. Borrows from text and arena. */

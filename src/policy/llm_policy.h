@@ -16,9 +16,14 @@ struct policy_prompt {
 
 /* Platt scaling (Platt 1999): p' = 1 / (1 + exp(-(slope * logit(p) + offset))). 1 and 0 change nothing. */
 struct policy_calibration {
-        double slope;
-        double offset;
+        double slope;  /* POLICY_SLOPE_MIN..POLICY_SLOPE_MAX */
+        double offset; /* at most POLICY_OFFSET_MAX off 0 */
 };
+
+/* A slope of 0 or below would say the opposite of the model, or nothing. */
+#define POLICY_SLOPE_MIN 0.01
+#define POLICY_SLOPE_MAX 100.0
+#define POLICY_OFFSET_MAX 20.0
 
 struct llm_policy {
         bool sends_safety_hits;                 /* whether messages that the safety net decided are sent, too */

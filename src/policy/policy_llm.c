@@ -40,7 +40,6 @@ static void read_cascade(struct llm_policy *llm, struct yaml_check *check, const
                 llm->local_is_enough[i] = yaml_number(check, enough, category_name(i), 0, 1);
 }
 
-/* A slope of 0 or below would say the opposite of the model, or nothing. */
 static void read_platt(struct policy_calibration *platt, struct yaml_check *check,
                        const struct yaml_node *calibration, const char *key)
 {
@@ -49,8 +48,8 @@ static void read_platt(struct policy_calibration *platt, struct yaml_check *chec
         yaml_where(check, "calibration `%s`", key);
         if (!yaml_is_map(check, map, platt_keys, COUNT(platt_keys)))
                 return;
-        platt->slope = yaml_number(check, map, "slope", 0.01, 100);
-        platt->offset = yaml_number(check, map, "offset", -20, 20);
+        platt->slope = yaml_number(check, map, "slope", POLICY_SLOPE_MIN, POLICY_SLOPE_MAX);
+        platt->offset = yaml_number(check, map, "offset", -POLICY_OFFSET_MAX, POLICY_OFFSET_MAX);
 }
 
 static void read_calibration(struct llm_policy *llm, struct yaml_check *check, const struct yaml_node *map)

@@ -7,7 +7,7 @@
 
 static double ratio(size_t part, size_t whole)
 {
-        return whole > 0 ? (double)part / (double)whole : 0;
+        return whole > 0 ? (double)part / (double)whole : (double)NAN;
 }
 
 bool measured_is_hit(const struct measured *row)
@@ -83,9 +83,13 @@ double measure_f1(const struct measure *measure, enum category category)
 double measure_macro_f1(const struct measure *measure)
 {
         double sum = 0;
-        for (enum category c = 0; c < CATEGORY_COUNT; c++)
-                sum += measure_f1(measure, c);
-        return sum / CATEGORY_COUNT;
+        size_t count = 0;
+        for (enum category c = 0; c < CATEGORY_COUNT; c++) {
+                double f1 = measure_f1(measure, c);
+                count += !isnan(f1);
+                sum += isnan(f1) ? 0 : f1;
+        }
+        return count > 0 ? sum / (double)count : (double)NAN;
 }
 
 double measure_intent_accuracy(const struct measure *measure)
@@ -141,7 +145,7 @@ double measure_calibration_error(const struct measure *measure, bool is_in_scope
                 error += fabs(bin.confidence - (double)bin.hits);
                 rows += bin.rows;
         }
-        return rows > 0 ? error / (double)rows : 0;
+        return rows > 0 ? error / (double)rows : (double)NAN;
 }
 
 static int by_score(const void *a, const void *b)

@@ -47,7 +47,7 @@ struct measure {
 bool measured_is_hit(const struct measured *row);
 void measure_add(struct measure *measure, const struct measured *row);
 
-/* Ratios are 0 when there is nothing to count. */
+/* Ratios are NAN when there is nothing to count; macro-F1 leaves such categories out. */
 size_t measure_truths(const struct measure *measure, size_t truth);
 size_t measure_in_scope(const struct measure *measure);
 double measure_accuracy(const struct measure *measure);
