@@ -6,7 +6,7 @@
 
 #include "adapt/store_sqlite.h"
 #include "api/api.h"
-#include "app/llm_chain.h"
+#include "cli/llm_chain.h"
 
 /* What the workers share (borrowed, outlives them), and what one of them gets. */
 struct worker_config {

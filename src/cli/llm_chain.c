@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app/llm_chain.h"
+#include "cli/llm_chain.h"
 
 #include "base/alloc.h"
 #include "base/log.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The chain of LLMs of this process: what its workers share, and each worker's own desk. Used by src/app/ only. */
-#ifndef APP_LLM_CHAIN_H
-#define APP_LLM_CHAIN_H
+/* The chain of LLMs of this process: what its loops share, and each loop's own desk. The server has
+ * one loop a worker, `triaged eval` has one. */
+#ifndef CLI_LLM_CHAIN_H
+#define CLI_LLM_CHAIN_H
 
 #include "adapt/llm_http.h"
 #include "api/readiness.h"
