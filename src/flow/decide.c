@@ -36,11 +36,19 @@ static enum category category_of(const struct policy_facts *policy, const struct
                                                                                               : CATEGORY_INFORMATIONAL;
 }
 
-bool decide_is_sure(const struct policy_facts *policy, const struct model_verdict *classified)
+static bool is_sure(const struct policy_facts *policy, const struct model_verdict *classified)
 {
         enum category category = category_of(policy, classified);
         return !classified->is_out_of_scope &&
                classified->probabilities[category] >= policy->llm.local_is_enough[category];
+}
+
+enum decide_need decide_need(const struct policy_facts *policy, enum mode mode, const struct safety_finding *finding,
+                             const struct model_verdict *classified)
+{
+        if (finding->severity != SEVERITY_NONE && !policy->llm.sends_safety_hits)
+                return DECIDE_IS_PRIVATE;
+        return mode == MODE_CASCADE && is_sure(policy, classified) ? DECIDE_IS_SURE : DECIDE_ASK;
 }
 
 static struct verdict by_model(const struct policy_facts *policy, const struct model_verdict *classified,

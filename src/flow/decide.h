@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "core/verdict.h"
+#include "policy/settings.h"
 #include "policy/snapshot.h"
 #include "port/llm.h"
 
@@ -29,8 +30,14 @@ struct verdict decide(const struct snapshot *snapshot, const struct safety_findi
                       const struct model_verdict *classified, const struct consulted *consulted,
                       struct arena *arena);
 
-/* Whether the embedded model is sure enough that the cascade need not ask an LLM. */
-bool decide_is_sure(const struct policy_facts *policy, const struct model_verdict *classified);
+/* Whether an LLM is to be asked, as far as the policy is concerned. */
+enum decide_need {
+        DECIDE_ASK,
+        DECIDE_IS_PRIVATE, /* a rule has decided, and it does not leave the machine */
+        DECIDE_IS_SURE,    /* mode cascade: the embedded model is sure enough */
+};
+enum decide_need decide_need(const struct policy_facts *policy, enum mode mode, const struct safety_finding *finding,
+                             const struct model_verdict *classified);
 
 /* The severity of a hit: the rule's, or the floor of its intent when that is higher. */
 enum severity decide_severity(const struct policy_facts *policy, const struct safety_finding *finding);

@@ -296,17 +296,19 @@ static enum state redact(struct triage *t)
 /* Whether an LLM is to be asked; counts what is saved when it is not. */
 static bool wants_llm(const struct triage *t)
 {
-        const struct policy_facts *policy = policy_facts(t->snapshot->policy);
         if (!t->env->consult || t->is_withheld || t->request.is_too_long || !t->reply)
                 return false;
-        if (is_hit(t) && !policy->llm.sends_safety_hits) {
+        switch (decide_need(policy_facts(t->snapshot->policy), t->env->mode, &t->finding, &t->classified)) {
+        case DECIDE_ASK:
+                return true;
+        case DECIDE_IS_PRIVATE:
                 METRIC_ADD(LLM_AVOIDED, METRIC_LLM_AVOIDED_SAFETY_NET, 1);
-                return false;
-        }
-        bool is_enough = t->env->mode == MODE_CASCADE && decide_is_sure(policy, &t->classified);
-        if (is_enough)
+                break;
+        case DECIDE_IS_SURE:
                 METRIC_ADD(LLM_AVOIDED, METRIC_LLM_AVOIDED_LOCAL_CONFIDENT, 1);
-        return !is_enough;
+                break;
+        }
+        return false;
 }
 
 static enum state classify(struct triage *t)
