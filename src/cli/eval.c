@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REPORT_MAX_BYTES = 64 << 20, MISTAKES_DEFAULT = 20 };
+enum { REPORT_MAX_BYTES = 64 << 20, MISTAKES_DEFAULT = 20, JOBS_DEFAULT = 16, JOBS_MAX = 1024 };
 
 struct options {
         const char *model_path;
@@ -59,6 +59,17 @@ static bool write_reports(const struct evaluation *evaluation, const struct opti
         return is_written && (takes_stdout || write_report(evaluation, "-", eval_write_text));
 }
 
+/* A report on an LLM that never answered is one on the embedded model. */
+static bool was_answered(const struct evaluation *evaluation)
+{
+        size_t unanswered = 0;
+        for (enum llm_status i = LLM_OK + 1; i < LLM_STATUS_COUNT; i++)
+                unanswered += evaluation->fallbacks[i];
+        if (unanswered)
+                cli_complain(CLI_FAILED, "%zu rows were decided without the LLM that was to be asked; see the report", unanswered);
+        return unanswered == 0 || evaluation->decided_by[SOURCE_LLM] > 0;
+}
+
 static int measure(const struct settings *settings, const struct session *session, const struct eval_rows *rows,
                    const struct options *options)
 {
@@ -67,10 +78,11 @@ static int measure(const struct settings *settings, const struct session *sessio
         evaluation->session = session;
         evaluation->mode = settings->mode;
         evaluation->results = alloc_zeroed(rows->count, sizeof *evaluation->results);
-        bool is_done = eval_decide_local(evaluation);
+        bool is_done = settings->mode == MODE_LOCAL ? eval_decide_local(evaluation)
+                                                    : eval_decide_llm(evaluation, settings, options->jobs);
         if (is_done) {
                 eval_sum(evaluation, options->mistakes);
-                is_done = write_reports(evaluation, options);
+                is_done = write_reports(evaluation, options) && was_answered(evaluation);
         }
         eval_free(evaluation);
         free(evaluation);
@@ -101,10 +113,11 @@ static int run(const struct cli *cli, const struct settings *settings, struct se
                 .html_path = cli_take_value(operands, "html"),
                 .fit_path = cli_take_value(operands, "fit"),
                 .mistakes = MISTAKES_DEFAULT,
-                .jobs = 16,
+                .jobs = JOBS_DEFAULT,
         };
         (void)cli;
-        if (!cli_take_number(operands, "mistakes", 0, EVAL_MISTAKES_MAX, &options.mistakes))
+        if (!cli_take_number(operands, "mistakes", 0, EVAL_MISTAKES_MAX, &options.mistakes) ||
+            !cli_take_number(operands, "jobs", 1, JOBS_MAX, &options.jobs))
                 return CLI_USAGE;
         if (operands->count == 0)
                 return cli_complain(CLI_USAGE, "`triaged eval` needs a file of labelled messages; see --help");
@@ -124,12 +137,16 @@ const struct cli_command cli_eval = {
                 "handled well when the answer is held for a person because of its low confidence, and a false alarm\n"
                 "when it is called a safety matter. Coverage is the share of all rows that could be answered without\n"
                 "a person at that accuracy. Mistakes are shown redacted.\n\n"
+                "With --mode llm or cascade LLMs are asked as the server asks them (settings llm.*; budgets hold, and\n"
+                "calls cost what they cost). A row that no LLM answers is the embedded model's, and the report counts\n"
+                "them; the exit code is 1 when no LLM has decided any.\n\n"
                 "  --quality NAME  only rows of that quality, and those that state none\n"
                 "  --model FILE    a model file instead of the built-in one\n"
                 "  --mistakes N    most confident mistakes to show (default 20)\n"
                 "  --json FILE     the report as JSON, too; `-` is stdout, instead of the text\n"
                 "  --html FILE     the same as a page with charts that needs nothing else\n"
+                "  --jobs N        rows that LLMs are asked about at a time (default 16)\n"
                 "  --fit FILE      the calibration that these rows want, for policy/llm.yaml\n",
-        .own_flags = (const char *const[]){"model=", "quality=", "json=", "html=", "fit=", "mistakes=", NULL},
+        .own_flags = (const char *const[]){"model=", "quality=", "json=", "html=", "fit=", "mistakes=", "jobs=", NULL},
         .run = run,
 };

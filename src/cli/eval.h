@@ -72,8 +72,11 @@ struct evaluation {
         size_t bytes;   /* of all texts */
 };
 
-/* Decides every row with what this process holds; fills `results`. */
+/* Decides every row with what this process holds; fills `results`. False after a complaint. */
 bool eval_decide_local(struct evaluation *evaluation);
+
+/* The same in mode llm or cascade, `jobs` rows at a time. False after a complaint. */
+bool eval_decide_llm(struct evaluation *evaluation, const struct settings *settings, size_t jobs);
 
 /* Puts a verdict beside its row. */
 void eval_take_verdict(struct evaluation *evaluation, size_t row, const struct verdict *verdict,
