@@ -54,6 +54,7 @@ struct evaluation {
         const struct session *session;
         struct eval_result *results; /* owns; beside rows->rows */
         enum mode mode;
+        double safety_threshold;
         struct measure total;
         struct measure *sources;   /* owns; beside rows->sources */
         struct measure *qualities; /* owns */

@@ -2,7 +2,7 @@
 #include "cli/eval_charts.h"
 
 /* The plot is a square of SIDE in a picture that leaves room for the labels of the axes. */
-enum { SIDE = 300, LEFT = 54, TOP = 12, WIDTH = 380, HEIGHT = 360, TICKS = 5, CELL_WIDTH = 104, CELL_HEIGHT = 52 };
+enum { SIDE = 300, LEFT = 54, TOP = 12, WIDTH = 380, HEIGHT = 360, TICKS = 5, CELL_WIDTH = 122, CELL_HEIGHT = 52 };
 
 static const double alarms_shown = 0.25; /* where the axis of false alarms ends */
 

@@ -132,7 +132,7 @@ static void write_safety(const struct evaluation *e, struct buf *buf)
         begin_row(buf, STR("as decided"));
         ratio_cell(buf, measure_recall(&e->total, CATEGORY_SAFETY_COMPLIANCE));
         ratio_cell(buf, measure_false_alarms(&e->total));
-        ratio_cell(buf, policy_facts(e->session->snapshot.policy)->safety_threshold);
+        ratio_cell(buf, e->safety_threshold);
         buf_append_str(buf, STR("</tr>\n"));
         for (size_t i = 0; i < EVAL_BUDGETS; i++) {
                 buf_printf(buf, "<tr><th scope=\"row\">at most %.0f %% false alarms</th>", e->alarms[i].budget * 100);

@@ -94,7 +94,7 @@ static void write_alarm(const struct eval_alarm *at, struct json_writer *w)
 static void write_safety(const struct evaluation *e, struct json_writer *w)
 {
         open(w, "safety", '{');
-        number(w, "threshold", policy_facts(e->session->snapshot.policy)->safety_threshold);
+        number(w, "threshold", e->safety_threshold);
         open(w, "net", '{');
         number(w, "recall", measure_recall(&e->net, CATEGORY_SAFETY_COMPLIANCE));
         number(w, "precision", measure_safety_precision(&e->net));

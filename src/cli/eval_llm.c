@@ -119,8 +119,8 @@ static void begin_row(struct slot *slot, size_t row)
                 run->has_failed = true;
                 arena_deinit(&slot->arena);
                 slot->is_busy = false;
-        } else if (sighting->is_withheld || decide_need(policy_facts(run->snapshot->policy), run->settings->mode,
-                                                        &sighting->finding, &sighting->classified) != DECIDE_ASK) {
+        } else if (sighting->is_withheld || decide_need(run->snapshot, run->settings->mode, &sighting->finding,
+                                                        &sighting->classified) != DECIDE_ASK) {
                 finish(slot, false);
         } else {
                 ask(slot, labelled->text);

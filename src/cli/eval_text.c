@@ -100,7 +100,7 @@ static void write_safety(const struct evaluation *e, struct buf *buf)
 {
         heading(buf, "safety", "recall|false alarms|precision|threshold");
         write_alarms(&e->total, "as decided", buf);
-        ratio_cell(buf, policy_facts(e->session->snapshot.policy)->safety_threshold);
+        ratio_cell(buf, e->safety_threshold);
         end_row(buf);
         write_alarms(&e->net, "rules alone", buf);
         end_row(buf);

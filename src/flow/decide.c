@@ -43,9 +43,10 @@ static bool is_sure(const struct policy_facts *policy, const struct model_verdic
                classified->probabilities[category] >= policy->llm.local_is_enough[category];
 }
 
-enum decide_need decide_need(const struct policy_facts *policy, enum mode mode, const struct safety_finding *finding,
+enum decide_need decide_need(const struct snapshot *snapshot, enum mode mode, const struct safety_finding *finding,
                              const struct model_verdict *classified)
 {
+        const struct policy_facts *policy = policy_facts(snapshot->policy);
         if (finding->severity != SEVERITY_NONE && !policy->llm.sends_safety_hits)
                 return DECIDE_IS_PRIVATE;
         return mode == MODE_CASCADE && is_sure(policy, classified) ? DECIDE_IS_SURE : DECIDE_ASK;

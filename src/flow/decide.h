@@ -36,7 +36,7 @@ enum decide_need {
         DECIDE_IS_PRIVATE, /* a rule has decided, and it does not leave the machine */
         DECIDE_IS_SURE,    /* mode cascade: the embedded model is sure enough */
 };
-enum decide_need decide_need(const struct policy_facts *policy, enum mode mode, const struct safety_finding *finding,
+enum decide_need decide_need(const struct snapshot *snapshot, enum mode mode, const struct safety_finding *finding,
                              const struct model_verdict *classified);
 
 /* The severity of a hit: the rule's, or the floor of its intent when that is higher. */

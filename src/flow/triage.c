@@ -298,7 +298,7 @@ static bool wants_llm(const struct triage *t)
 {
         if (!t->env->consult || t->is_withheld || t->request.is_too_long || !t->reply)
                 return false;
-        switch (decide_need(policy_facts(t->snapshot->policy), t->env->mode, &t->finding, &t->classified)) {
+        switch (decide_need(t->snapshot, t->env->mode, &t->finding, &t->classified)) {
         case DECIDE_ASK:
                 return true;
         case DECIDE_IS_PRIVATE:

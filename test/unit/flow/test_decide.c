@@ -317,29 +317,26 @@ static void a_model_is_sure_by_category_and_never_out_of_scope(void **state)
 {
         (void)state;
         const struct policy_facts *facts = policy_facts(policy);
-        const struct safety_finding none = {0};
         struct model_verdict sure = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
         sure.probabilities[CATEGORY_SERVICE_ACTION] = facts->llm.local_is_enough[CATEGORY_SERVICE_ACTION];
-        assert_int_equal(decide_need(facts, MODE_CASCADE, &none, &sure), DECIDE_IS_SURE);
-        assert_int_equal(decide_need(facts, MODE_LLM, &none, &sure), DECIDE_ASK);
+        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &nothing, &sure), DECIDE_IS_SURE);
+        assert_int_equal(decide_need(&snapshot, MODE_LLM, &nothing, &sure), DECIDE_ASK);
         sure.probabilities[CATEGORY_SERVICE_ACTION] -= 0.01;
-        assert_int_equal(decide_need(facts, MODE_CASCADE, &none, &sure), DECIDE_ASK);
+        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &nothing, &sure), DECIDE_ASK);
         sure.probabilities[CATEGORY_SERVICE_ACTION] = 0.99;
         sure.is_out_of_scope = true;
-        assert_int_equal(decide_need(facts, MODE_CASCADE, &none, &sure), DECIDE_ASK);
+        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &nothing, &sure), DECIDE_ASK);
 }
 
-static void a_hit_is_private_unless_the_policy_says_otherwise(void **state)
+static void a_hit_stays_here_as_the_shipped_policy_has_it(void **state)
 {
         (void)state;
-        struct policy_facts facts = *policy_facts(policy);
-        const struct safety_finding hit = {.severity = SEVERITY_STANDARD, .intent = INTENT_FRAUD};
+        const struct safety_finding found = hit(SEVERITY_STANDARD, INTENT_FRAUD);
         struct model_verdict unsure = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
         unsure.probabilities[CATEGORY_SERVICE_ACTION] = 0.5;
-        facts.llm.sends_safety_hits = false;
-        assert_int_equal(decide_need(&facts, MODE_LLM, &hit, &unsure), DECIDE_IS_PRIVATE);
-        facts.llm.sends_safety_hits = true;
-        assert_int_equal(decide_need(&facts, MODE_LLM, &hit, &unsure), DECIDE_ASK);
+        assert_int_equal(decide_need(&snapshot, MODE_LLM, &found, &unsure), DECIDE_IS_PRIVATE);
+        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &found, &unsure), DECIDE_IS_PRIVATE);
+        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &nothing, &unsure), DECIDE_ASK);
 }
 
 int main(void)
@@ -359,7 +356,7 @@ int main(void)
                 cmocka_unit_test(an_llm_lowers_neither_the_net_nor_a_model_that_is_sure),
                 cmocka_unit_test(an_llm_that_did_not_answer_leaves_the_model_and_a_reason),
                 cmocka_unit_test(a_model_is_sure_by_category_and_never_out_of_scope),
-                cmocka_unit_test(a_hit_is_private_unless_the_policy_says_otherwise),
+                cmocka_unit_test(a_hit_stays_here_as_the_shipped_policy_has_it),
         };
         return cmocka_run_group_tests(tests, set_up, tear_down);
 }
