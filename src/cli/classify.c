@@ -210,12 +210,15 @@ static int answer(const struct settings *settings, const char *text)
         return status;
 }
 
-static int answer_records(const struct settings *settings, size_t jobs)
+/* With a verdict and no more: of the records on stdin, or with its reasons for one text. */
+static int judge(const struct settings *settings, size_t jobs, const char *text)
 {
         struct session session;
         struct err_note note = {.text = ""};
         enum err err = session_open(settings, NULL, &session, &note);
-        int status = err ? cli_complain(CLI_FAILED, "%s", note.text) : classify_records(&session, jobs);
+        int status = err    ? cli_complain(CLI_FAILED, "%s", note.text)
+                     : text ? classify_explain(&session, text)
+                            : classify_records(&session, jobs);
         session_close(&session);
         return status;
 }
@@ -227,11 +230,13 @@ static int run(const struct cli *cli, const struct settings *settings, struct se
         (void)cli;
         if (!cli_take_number(operands, "jobs", 1, JOBS_MAX, &jobs))
                 return CLI_USAGE;
-        bool wants_records = cli_take_flag(operands, "jsonl");
+        bool wants_records = cli_take_flag(operands, "jsonl"), wants_reasons = cli_take_flag(operands, "explain");
         if (operands->count > 1 || (operands->count && wants_records))
                 return cli_complain(CLI_USAGE, "unexpected argument; put the message in quotes; see --help");
-        return wants_records ? answer_records(settings, jobs)
-                             : answer(settings, operands->count ? operands->items[0] : NULL);
+        if (wants_reasons && !operands->count)
+                return cli_complain(CLI_USAGE, "--explain needs the message, and no --jsonl; see --help");
+        const char *text = operands->count ? operands->items[0] : NULL;
+        return wants_records || wants_reasons ? judge(settings, jobs, text) : answer(settings, text);
 }
 
 const struct cli_command cli_classify = {
@@ -239,7 +244,8 @@ const struct cli_command cli_classify = {
         .summary = "decide messages without a server and without a record",
         .help = "usage: triaged classify TEXT\n"
                 "       triaged classify < MESSAGES.jsonl > ANSWERS.jsonl\n"
-                "       triaged classify --jsonl [--jobs N] < RECORDS.jsonl > VERDICTS.jsonl\n\n"
+                "       triaged classify --jsonl [--jobs N] < RECORDS.jsonl > VERDICTS.jsonl\n"
+                "       triaged classify --explain TEXT\n\n"
                 "Decides as the server does in mode local, with the same code, policy and model; nothing is stored,\n"
                 "so ids in the answer name nothing. The knowledge base is the built-in starter FAQ. Input lines are\n"
                 "the bodies of POST /api/v1/classify; output has one line for each, in the same order. A bad line\n"
@@ -248,8 +254,11 @@ const struct cli_command cli_classify = {
                 "{\"id\",\"category\",\"intent\",\"confidence\",\"probabilities\",\"source\"}: for many messages, as fast as\n"
                 "the machine allows. What the probabilities lack to 1 is out of scope. A bad line gives\n"
                 "{\"id\",\"error\"}, is named on stderr, and the exit code is 1 at the end.\n\n"
-                "  --jsonl   one record a line\n"
-                "  --jobs N  threads for --jsonl; default: one per CPU\n",
-        .own_flags = (const char *const[]){"jsonl", "jobs=", NULL},
+                "With --explain the reasons are printed: the safety net's rule, and what each n-gram of the redacted\n"
+                "text adds to each category, in log-odds and to first order; < and > are the ends of a word.\n\n"
+                "  --jsonl    one record a line\n"
+                "  --jobs N   threads for --jsonl; default: one per CPU\n"
+                "  --explain  the reasons of a verdict\n",
+        .own_flags = (const char *const[]){"jsonl", "jobs=", "explain", NULL},
         .run = run,
 };

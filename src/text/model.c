@@ -133,3 +133,8 @@ void model_classify(const struct model *model, struct safe_text text, struct mod
         ret_verdict->secondary_intent = result.intents[second] >= secondary_share ? second : INTENT_NONE;
         ret_verdict->confidence = ret_verdict->probabilities[category];
 }
+
+const struct model_file *model_content(const struct model *model)
+{
+        return model->file;
+}

@@ -13,6 +13,7 @@
 #include "core/terms.h"
 
 struct model;
+struct model_file;
 
 struct model_verdict {
         enum category category;        /* the most probable of the three */
@@ -42,5 +43,8 @@ struct str model_version(const struct model *model);
 
 /* The bytes of the model that was trained when the program was built. */
 struct str model_embedded(void);
+
+/* All that is in it, for text/model_explain. Borrowed. */
+const struct model_file *model_content(const struct model *model);
 
 #endif

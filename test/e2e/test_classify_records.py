@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`triaged classify --jsonl`: many records, a verdict a line."""
+"""`triaged classify --jsonl`: many records, a verdict a line; `--explain`: one verdict and its reasons."""
 import json
 import os
 import select
@@ -93,3 +93,27 @@ def test_input_that_cannot_be_read_is_a_failure(alone):
                           cwd=alone.directory, env=alone.environment())
     os.close(directory)
     assert done.returncode == 1 and "standard input" in done.stderr, done
+
+
+# ---- --explain ----
+
+def test_explain_names_rule_words_and_n_grams(alone):
+    done = alone.cli("classify", "--explain", "Refund me, mail to jane@example.com")
+    assert done.returncode == 0 and not done.stderr, done
+    assert done.stdout.startswith("verdict     service_action, intent refund, confidence 0.")
+    assert "no rule hits" in done.stdout and "jane" not in done.stdout
+    word, = [line.split() for line in done.stdout.splitlines() if line.startswith("  refund ")]
+    informational, service_action, safety, out_of_scope = map(float, word[1:])
+    assert service_action > 0 and service_action > max(informational, safety, out_of_scope)
+    assert any(line.split()[:4] == ["1", "x", "word", "refund"] for line in done.stdout.splitlines())
+    done = alone.cli("classify", "--explain", "I have chest pain.")
+    assert "decided by safety_net" in done.stdout and "rule heart_and_stroke: severity urgent" in done.stdout, done
+    assert "a person looks at it" in alone.cli("classify", "--explain", "asdf qwer zxcv").stdout
+
+
+def test_explain_needs_a_message(alone):
+    assert alone.cli("classify", "--explain").returncode == 2
+    assert alone.cli("classify", "--explain", "--jsonl", "text").returncode == 2
+    for text in (" ", "x" * 5001):
+        done = alone.cli("classify", "--explain", text)
+        assert done.returncode == 1 and "`text`" in done.stderr and not done.stdout, done
