@@ -115,9 +115,11 @@ static bool give(struct batches *b, const struct batch *batch, size_t number)
         pthread_mutex_lock(&b->writing);
         while (b->turn != number)
                 pthread_cond_wait(&b->turned, &b->writing);
-        fwrite(batch->out.ptr, 1, batch->out.len, stdout);
+        if (batch->out.len)
+                fwrite(batch->out.ptr, 1, batch->out.len, stdout);
         fflush(stdout);
-        fwrite(batch->complaints.ptr, 1, batch->complaints.len, stderr);
+        if (batch->complaints.len)
+                fwrite(batch->complaints.ptr, 1, batch->complaints.len, stderr);
         b->result.has_failed |= batch->complaints.len > 0;
         b->turn++;
         pthread_cond_broadcast(&b->turned);
