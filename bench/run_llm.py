@@ -26,6 +26,8 @@ BODIES = 24000
 RATE = 4000
 FLAT = ((64, 16), (1000, 250), (8000, 2000))  # calls in flight at RATE, and the latency that makes them so
 SETTLE_S = 30
+CLIENT_WARM_UP_S = 4
+HANDSHAKES_S = 300     # how many TLS handshakes a second are thought possible while that lasts
 CHAT, CLASSIFY = "/v1/chat/completions", "/api/v1/classify"
 
 
@@ -53,8 +55,9 @@ class Bench:
         self.stack = stack
         self.openload = directory / "openload"
         subprocess.run(["cc", "-O2", "-o", str(self.openload), str(PEERS / "load" / "openload.c"), "-lm"], check=True)
+        self.stub_tls_port = free_port()
         self.stub, self.stub_port = self.start("stub", "llm_stub/start.sh", "STUB_PORT", "/__stub/health",
-                                               STUB_TLS_PORT=free_port(), STUB_SIGMA=0.25)
+                                               STUB_TLS_PORT=self.stub_tls_port, STUB_SIGMA=0.25)
 
     def start(self, name, script, port_name, ready_path, **env):
         """A peer's start script on a free port."""
@@ -296,6 +299,31 @@ def run_flat(bench):
           f" target: within 8 MiB of it: {verdict(left_mib, 8)}")
 
 
+def run_client(bench):
+    """The HTTP client alone, one thread, without the rest of triaged: CPU a call, by protocol."""
+    program = pathlib.Path(bench.args.binary).parent / "bench" / "bench_upstream"
+    if not program.exists():
+        print(f"\n(the HTTP client alone is left out: no {program})")
+        return
+    plain, tls = f"http://127.0.0.1:{bench.stub_port}/v1", f"https://localhost:{bench.stub_tls_port}/v1"
+    protocols = {"HTTP/1.1": (plain, 0), "HTTP/1.1 over TLS": (tls, 0), "HTTP/2 over TLS": (tls, 1)}
+    print(f"\nThe HTTP client alone, a constant {RATE:,}/s, latency scaled: us CPU a call (connections)")
+    print(f"{'in flight':22}" + "".join(f"{in_flight:>16,}" for in_flight, _ in FLAT) + "  dearest to cheapest")
+    for name, (url, is_http2) in protocols.items():
+        costs, cells = [], ""
+        for in_flight, latency_ms in FLAT:
+            bench.configure(latency_ms=latency_ms, sigma=0)
+            warm_up_s = CLIENT_WARM_UP_S + 2 * latency_ms // 1000 + (in_flight // HANDSHAKES_S if url == tls and not is_http2 else 0)
+            result = result_of([str(program), url, str(bench.directory / "stub" / "tls" / "ca.crt"), str(is_http2), str(RATE),
+                                str(warm_up_s), str(bench.args.seconds)])
+            if result["failed"]:
+                print(f"  ! {name}, {in_flight} in flight: {result['failed']} calls failed")
+            costs.append(result["cpu_us"])
+            cells += f"{result['cpu_us']:>9.1f} ({result['connections']:>4})"
+        flat = max(costs) / min(costs)
+        print(f"{name:22}{cells}  {flat:.2f}x, target <= 1.30x: {verdict(flat, 1.3)}")
+
+
 def run_failing(bench):
     """An upstream that always answers 5xx."""
     bench.configure(latency_ms=20, sigma=0, err_5xx=1)
@@ -343,6 +371,7 @@ def run(args, directory, stack):
     run_closed(bench, targets)
     run_open(bench, {"stub alone": (bench.stub, bench.stub_port, CHAT), **targets})
     triaged.stop()
+    run_client(bench)
     run_flat(bench)
     run_failing(bench)
 

@@ -76,7 +76,8 @@ static void open_pool(void)
 {
         const struct upstream_config config = {
                 .url = "http://127.0.0.1:1/", .proxy = "", .ca_file = "", .max_connections = 1, .max_calls = CALLS,
-                .max_answer_bytes = ANSWER_BYTES, .connect_timeout_ms = 1000, .idle_timeout_ms = 60000, .dns_ttl_ms = 60000};
+                .max_answer_bytes = ANSWER_BYTES, .connect_timeout_ms = 1000, .idle_timeout_ms = 60000, .warm_connections = 1,
+                .surplus_timeout_ms = 60000, .dns_ttl_ms = 60000};
         if (upstream)
                 return;
         loop = loop_new();
