@@ -7,15 +7,18 @@ usage: check_training.py [--threshold T] FILE.jsonl...
 Every line must be valid UTF-8 and an object with exactly "text", "intent" and "industry", the
 intent one of ours (src/core/intent.def less `other`, and out_of_scope), the text 1 to 5,000
 characters, not said twice and not nearly said twice: two lines whose sets of character 4-grams
-have a Jaccard similarity over the threshold (0.8) are printed as a pair. Exit status 1 when
+THRESHOLDDOC. Exit status 1 when
 anything was found.
 """
 import argparse
+import collections
 import json
+import math
 import pathlib
 import re
 import sys
 
+Row = collections.namedtuple("Row", "place text intent")
 MEMBERS = {"text", "intent", "industry"}
 GRAM = 4
 
@@ -40,7 +43,7 @@ def check_row(row, intents):
 
 
 def read_rows(path, intents, complain):
-    """(place, text) of each good line; complains about the others."""
+    """A Row for each good line; complains about the others."""
     try:
         lines = pathlib.Path(path).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -60,38 +63,49 @@ def read_rows(path, intents, complain):
         if fault:
             complain(f"{place}: {fault}")
         else:
-            rows.append((place, row["text"]))
+            rows.append(Row(place, row["text"], row["intent"]))
     return rows
 
 
 def grams_of(text):
-    text = " " + " ".join(re.findall(r"\w+|[^\w\s]", text.lower())) + " "
+    """Its character 4-grams; case, punctuation and the width of spaces do not count, nor which digits stand there."""
+    words = re.sub(r"\d", "0", " ".join(re.findall(r"\w+", text.lower()))) or text.strip()
+    text = f" {words} "
     return frozenset(text[i:i + GRAM] for i in range(max(1, len(text) - GRAM + 1)))
 
 
 def near_duplicates(rows, threshold):
-    """Pairs of lines, by comparing each with those whose sets are not too much larger."""
-    sized = sorted(((grams_of(text), place, text) for place, text in rows), key=lambda row: len(row[0]))
-    for i, (grams, place, text) in enumerate(sized):
-        for other, other_place, other_text in sized[i + 1:]:
-            if len(grams) < threshold * len(other):
-                break
-            common = len(grams & other)
-            similarity = common / (len(grams) + len(other) - common)
-            if similarity > threshold or text.lower() == other_text.lower():
-                yield similarity, place, text, other_place, other_text
+    """Pairs of lines that are too much alike.
+
+    Two sets with a Jaccard similarity of T share at least one of the rarest (1 - T) n + 1 grams of
+    each: only lines that meet in an index of those are compared, which keeps the check quick.
+    """
+    sets = [grams_of(row.text) for row in rows]
+    frequency = collections.Counter(gram for grams in sets for gram in grams)
+    index = collections.defaultdict(list)
+    for i, grams in enumerate(sets):
+        rare = sorted(grams, key=lambda gram: (frequency[gram], gram))
+        prefix = rare[:len(grams) - math.ceil(threshold * len(grams)) + 1]
+        for j in sorted({j for gram in prefix for j in index[gram]}):
+            common = len(grams & sets[j])
+            similarity = common / (len(grams) + len(sets[j]) - common)
+            if similarity >= threshold:
+                yield similarity, rows[j], rows[i]
+        for gram in prefix:
+            index[gram].append(i)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threshold", type=float, default=0.8)
+    parser.add_argument("--threshold", type=float, default=0.6)
     parser.add_argument("files", nargs="+", metavar="FILE.jsonl")
     arguments = parser.parse_args()
     faults = []
     intents = known_intents()
     rows = [row for path in arguments.files for row in read_rows(path, intents, faults.append)]
-    for similarity, place, text, other_place, other_text in near_duplicates(rows, arguments.threshold):
-        faults.append(f"{place}: {text}\n{other_place}: {other_text}\n  are {similarity:.2f} alike")
+    for similarity, one, other in near_duplicates(rows, arguments.threshold):
+        labels = "" if one.intent == other.intent else f", and labelled {one.intent} and {other.intent}"
+        faults.append(f"{one.place}: {one.text}\n{other.place}: {other.text}\n  are {similarity:.2f} alike{labels}")
     for fault in faults:
         print(fault)
     print(f"{len(rows)} training lines, {len(faults)} faults")
