@@ -2,11 +2,7 @@
 /* Build-time trainer of the embedded model: train_model OUT.bin IN.jsonl... */
 #include "base/alloc.h"
 #include "labelled_lines.h"
-#include "text/train_calibrate.h"
-
-/* Industries are dealt out to so many folds when the temperature is fitted: every industry is left
- * out once, and the build stays quick. --report leaves them out one by one. */
-enum { FOLDS = 5 };
+#include "text/train_file.h"
 
 static const char help[] =
         "usage: train_model OUT.bin IN.jsonl...\n"
@@ -15,18 +11,6 @@ static const char help[] =
         "Trains the embedded classifier on lines {\"text\",\"intent\",\"industry\"} and writes it to\n"
         "OUT.bin; the same lines give the same bytes. With --report, writes nothing and prints what a\n"
         "model knows about each industry that was left out of its training.\n";
-
-static struct train_set *make_set(const struct labelled_lines *input, const struct train_options *options,
-                                  uint32_t folds)
-{
-        struct train_line *lines = alloc_zeroed(input->count + 1, sizeof *lines);
-        for (size_t i = 0; i < input->count; i++)
-                lines[i] = (struct train_line){input->lines[i].text, input->lines[i].intent,
-                                               input->lines[i].group % folds};
-        struct train_set *set = train_set_new(lines, input->count, options);
-        free(lines);
-        return set;
-}
 
 static enum category best_category(const struct model_probabilities *result)
 {
@@ -41,22 +25,7 @@ static void tally_line(struct tally *tally, const struct train_set *set, size_t 
 {
         struct model_probabilities result = model_scores_mix(scores->rows[line], calibration);
         enum category guess = best_category(&result);
-        tally_add(tally, model_class_of(train_set_intent(set, line)), (size_t)guess,
-                  (double)result.classes[guess]);
-}
-
-static struct model_metrics measure(const struct train_set *set, const struct train_scores *scores,
-                                    const struct model_calibration *calibration)
-{
-        struct tally tally = {0};
-        for (size_t i = 0; i < train_set_count(set); i++)
-                tally_line(&tally, set, i, scores, calibration);
-        return (struct model_metrics){
-                .lines = (uint32_t)train_set_count(set),
-                .accuracy = (float)tally_accuracy(&tally),
-                .macro_f1 = (float)tally_macro_f1(&tally),
-                .calibration_error = (float)tally_calibration_error(&tally),
-        };
+        tally_add(tally, train_set_class(set, line), (size_t)guess, (double)result.classes[guess]);
 }
 
 static enum err write_file(const char *path, const struct model_file *file, struct err_note *note)
@@ -72,25 +41,17 @@ static enum err write_file(const char *path, const struct model_file *file, stru
 
 static enum err train(const char *path, const struct labelled_lines *input, struct err_note *note)
 {
-        struct train_options options = train_defaults();
-        struct train_set *set = make_set(input, &options, FOLDS);
-        struct train_scores scores = train_left_out(set, &options, FOLDS);
-        struct train_weights *weights = train_run(set, &options, TRAIN_NO_GROUP);
-        struct model_file *file = alloc_zeroed(1, sizeof *file);
-        train_quantise(weights, file);
-        file->calibration = train_calibrate(set, scores, &options);
-        file->metrics = measure(set, &scores, &file->calibration);
-        memcpy(file->training_digest, input->digest.bytes, sizeof file->training_digest);
-        model_file_seal(file);
+        const struct train_job job = {.lines = input, .false_alarms = train_false_alarms};
+        struct model_file *file = train_general(&job);
+        const struct model_metrics *metrics = &file->metrics;
         enum err err = write_file(path, file, note);
         printf("%u lines; on left-out industries: accuracy %.3f, macro-F1 %.3f, calibration error %.3f, "
-               "temperature %.2f\n",
-               file->metrics.lines, (double)file->metrics.accuracy, (double)file->metrics.macro_f1,
-               (double)file->metrics.calibration_error, (double)file->calibration.temperature);
+               "temperature %.2f; safety from %.2f on: recall %.3f, false alarms %.3f\n",
+               metrics->lines, (double)metrics->accuracy, (double)metrics->macro_f1,
+               (double)metrics->calibration_error, (double)file->calibration.temperature,
+               (double)file->calibration.safety_threshold, (double)metrics->safety_recall,
+               (double)metrics->safety_false_alarms);
         free(file);
-        train_weights_free(weights);
-        free(scores.rows);
-        train_set_free(set);
         return err;
 }
 
@@ -122,10 +83,13 @@ static void print_intents(const struct train_set *set, const struct train_scores
 
 static void report(const struct labelled_lines *input)
 {
-        struct train_options options = train_defaults();
-        struct train_set *set = make_set(input, &options, UINT32_MAX);
-        struct train_scores scores = train_left_out(set, &options, input->group_count);
-        struct model_calibration calibration = train_calibrate(set, scores, &options);
+        struct train_options options = train_defaults(input->count);
+        struct train_line *lines = alloc_zeroed(input->count + 1, sizeof *lines);
+        for (size_t i = 0; i < input->count; i++)
+                lines[i] = (struct train_line){input->lines[i].text, input->lines[i].intent, input->lines[i].group, 0};
+        struct train_set *set = train_set_new(lines, input->count, &options);
+        struct train_scores scores = train_left_out(set, &options, input->group_count, NULL, NULL);
+        struct model_calibration calibration = train_calibrate(set, scores, &options, NULL);
         struct tally *tallies = alloc_zeroed(input->group_count, sizeof *tallies);
         struct tally all = {0};
         for (size_t i = 0; i < train_set_count(set); i++) {
@@ -142,6 +106,7 @@ static void report(const struct labelled_lines *input)
         }
         print_tally("all", &all);
         print_intents(set, &scores, &calibration);
+        free(lines);
         free(tallies);
         free(scores.rows);
         train_set_free(set);

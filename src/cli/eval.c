@@ -77,7 +77,7 @@ static int measure(const struct settings *settings, const struct session *sessio
         evaluation->rows = rows;
         evaluation->session = session;
         evaluation->mode = settings->mode;
-        evaluation->safety_threshold = policy_facts(session->snapshot.policy)->safety_threshold;
+        evaluation->safety_threshold = decide_safety_threshold(&session->snapshot);
         evaluation->results = alloc_zeroed(rows->count, sizeof *evaluation->results);
         bool is_done = settings->mode == MODE_LOCAL ? eval_decide_local(evaluation)
                                                     : eval_decide_llm(evaluation, settings, options->jobs);

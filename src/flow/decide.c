@@ -26,19 +26,26 @@ static struct str path_or(struct str path, struct str fallback)
         return path.ptr ? path : fallback;
 }
 
+double decide_safety_threshold(const struct snapshot *snapshot)
+{
+        double own = policy_facts(snapshot->policy)->safety_threshold;
+        return own >= 0 ? own : (double)model_calibration(snapshot->model)->safety_threshold;
+}
+
 /* Safety by its own threshold; else the likelier of the other two. */
-static enum category category_of(const struct policy_facts *policy, const struct model_verdict *classified)
+static enum category category_of(const struct snapshot *snapshot, const struct model_verdict *classified)
 {
         const double *probabilities = classified->probabilities;
-        if (probabilities[CATEGORY_SAFETY_COMPLIANCE] >= policy->safety_threshold)
+        if (probabilities[CATEGORY_SAFETY_COMPLIANCE] >= decide_safety_threshold(snapshot))
                 return CATEGORY_SAFETY_COMPLIANCE;
         return probabilities[CATEGORY_SERVICE_ACTION] > probabilities[CATEGORY_INFORMATIONAL] ? CATEGORY_SERVICE_ACTION
                                                                                               : CATEGORY_INFORMATIONAL;
 }
 
-static bool is_sure(const struct policy_facts *policy, const struct model_verdict *classified)
+static bool is_sure(const struct snapshot *snapshot, const struct model_verdict *classified)
 {
-        enum category category = category_of(policy, classified);
+        const struct policy_facts *policy = policy_facts(snapshot->policy);
+        enum category category = category_of(snapshot, classified);
         return !classified->is_out_of_scope &&
                classified->probabilities[category] >= policy->llm.local_is_enough[category];
 }
@@ -49,13 +56,13 @@ enum decide_need decide_need(const struct snapshot *snapshot, enum mode mode, co
         const struct policy_facts *policy = policy_facts(snapshot->policy);
         if (finding->severity != SEVERITY_NONE && !policy->llm.sends_safety_hits)
                 return DECIDE_IS_PRIVATE;
-        return mode == MODE_CASCADE && is_sure(policy, classified) ? DECIDE_IS_SURE : DECIDE_ASK;
+        return mode == MODE_CASCADE && is_sure(snapshot, classified) ? DECIDE_IS_SURE : DECIDE_ASK;
 }
 
-static struct verdict by_model(const struct policy_facts *policy, const struct model_verdict *classified,
+static struct verdict by_model(const struct snapshot *snapshot, const struct model_verdict *classified,
                                struct arena *arena)
 {
-        enum category category = category_of(policy, classified);
+        enum category category = category_of(snapshot, classified);
         bool is_safety = category == CATEGORY_SAFETY_COMPLIANCE;
         bool is_moved = category != classified->category && classified->intent != INTENT_OTHER;
         struct verdict verdict = {
@@ -66,7 +73,7 @@ static struct verdict by_model(const struct policy_facts *policy, const struct m
                 .source = SOURCE_LOCAL,
         };
         if (is_safety)
-                verdict.severity = floor_of(policy, verdict.intent);
+                verdict.severity = floor_of(policy_facts(snapshot->policy), verdict.intent);
         struct str path = arena_format(arena, "embedded model: %s, probability %d %%", intent_name(verdict.intent),
                                        (int)(verdict.confidence * 100 + 0.5));
         verdict.decision_path = path_or(path, STR("embedded model"));
@@ -135,7 +142,7 @@ static struct verdict by_classifiers(const struct snapshot *snapshot, const stru
         bool is_answered = consulted && consulted->status == LLM_OK;
         if (is_answered && !is_distrusted(policy, consulted->answer, classified))
                 return by_llm(policy, consulted, classified, arena);
-        struct verdict verdict = by_model(policy, classified, arena);
+        struct verdict verdict = by_model(snapshot, classified, arena);
         verdict.model = model_version(snapshot->model);
         if (is_answered && consulted->answer->intent < INTENT_OTHER)
                 verdict.secondary_intent = consulted->answer->intent;

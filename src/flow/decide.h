@@ -39,6 +39,10 @@ enum decide_need {
 enum decide_need decide_need(const struct snapshot *snapshot, enum mode mode, const struct safety_finding *finding,
                              const struct model_verdict *classified);
 
+/* The probability from which the embedded model makes a message a safety matter: the policy's, or else
+ * the one that the model was trained to. */
+double decide_safety_threshold(const struct snapshot *snapshot);
+
 /* The severity of a hit: the rule's, or the floor of its intent when that is higher. */
 enum severity decide_severity(const struct policy_facts *policy, const struct safety_finding *finding);
 

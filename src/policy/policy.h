@@ -53,7 +53,8 @@ struct policy_facts {
         struct str
                 version; /* "1.0.0" as written in taxonomy.yaml, plus "+" and 8 hex digits of the files' digest */
         double gate[CATEGORY_COUNT];           /* lowest confidence that is acted on; 0 for safety */
-        double safety_threshold;               /* lowest probability of safety that the classifier needs for it */
+        double safety_threshold;               /* lowest probability of safety that the classifier needs for it;
+                                                  under 0: the model's own */
         double answer_threshold;               /* lowest score of an article that is given as an answer */
         int64_t escalation_sla_ms;             /* for what a person must look at without a safety matter */
         const struct policy_action *escalate;  /* low confidence */

@@ -8,7 +8,6 @@ static const struct str file_keys[] = {
         STR_INIT("version"),
         STR_INIT("gates"),
         STR_INIT("answer_threshold"),
-        STR_INIT("safety_threshold"),
         STR_INIT("escalation_sla_minutes"),
         STR_INIT("flow"),
         STR_INIT("actions"),
@@ -16,8 +15,9 @@ static const struct str file_keys[] = {
         STR_INIT("severities"),
         STR_INIT("unknown_severity"),
         STR_INIT("categories"),
+        STR_INIT("safety_threshold"),
 };
-enum { OPTIONAL_FILE_KEYS = 1 }; /* of them, the last */
+enum { OPTIONAL_FILE_KEYS = 2 }; /* of them, the last */
 static const struct str gate_keys[] = {STR_INIT("informational"), STR_INIT("service_action")};
 static const struct str flow_keys[] = {STR_INIT("low_confidence"), STR_INIT("article_found"),
                                        STR_INIT("no_article")};
@@ -286,7 +286,8 @@ void policy_read_taxonomy(struct policy *policy, struct yaml_check *check, const
         if (check->err)
                 return;
         facts->version = keep_text(policy, check, root, "version");
-        facts->safety_threshold = yaml_number(check, root, "safety_threshold", 0, 1);
+        bool has_threshold = yaml_find(root, "safety_threshold") != NULL;
+        facts->safety_threshold = has_threshold ? yaml_number(check, root, "safety_threshold", 0, 1) : -1;
         facts->answer_threshold = yaml_number(check, root, "answer_threshold", 0, 1);
         facts->escalation_sla_ms =
                 MINUTE_MS * yaml_integer(check, root, "escalation_sla_minutes", 1, YEAR_MINUTES);

@@ -37,7 +37,7 @@ enum err model_open(struct str bytes, struct model **ret_model, struct err_note 
         model->file = (const void *)bytes.ptr;
         struct digest digest;
         char hex[65];
-        memcpy(digest.bytes, model->file->training_digest, sizeof digest.bytes);
+        memcpy(digest.bytes, model->file->checksum, sizeof digest.bytes);
         digest_to_hex(&digest, hex);
         snprintf(model->version, sizeof model->version, "local-%.*s", VERSION_DIGITS, hex);
         *ret_model = model;
@@ -52,6 +52,21 @@ void model_free(struct model *model)
 struct str model_version(const struct model *model)
 {
         return str_from(model->version);
+}
+
+const struct model_calibration *model_calibration(const struct model *model)
+{
+        return &model->file->calibration;
+}
+
+const struct model_metrics *model_metrics(const struct model *model)
+{
+        return &model->file->metrics;
+}
+
+const struct model_local *model_local(const struct model *model)
+{
+        return &model->file->local;
 }
 
 /* Adds the rows of `count` <= BLOCK features to the sums. */

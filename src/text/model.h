@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/safe_text.h"
 #include "core/terms.h"
+#include "text/model_file.h"
 
 struct model;
 struct model_file;
@@ -38,8 +39,13 @@ void model_free(struct model *model);
  * A text without any known feature gets the labels' prior, which is a low confidence. */
 void model_classify(const struct model *model, struct safe_text text, struct model_verdict *ret_verdict);
 
-/* "local-" and 12 hexadecimal digits of the training lines' digest. */
+/* "local-" and 12 hexadecimal digits of the file's checksum: another training, another version. */
 struct str model_version(const struct model *model);
+
+/* How it decides, what was measured of it, and what it learnt from the company's own labels. */
+const struct model_calibration *model_calibration(const struct model *model);
+const struct model_metrics *model_metrics(const struct model *model);
+const struct model_local *model_local(const struct model *model);
 
 /* The bytes of the model that was trained when the program was built. */
 struct str model_embedded(void);

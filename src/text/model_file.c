@@ -6,7 +6,7 @@
 static const unsigned char magic[8] = {'T', 'R', 'I', 'A', 'G', 'E', 'M', '\n'};
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is mapped, not converted");
-static_assert(offsetof(struct model_file, weights) == 1024, "rows begin at a page's quarter");
+static_assert(offsetof(struct model_file, weights) == 2048, "rows begin in the middle of a page");
 static_assert(MODEL_OUTPUTS <= MODEL_ROW, "a row holds every output");
 static_assert(INTENT_OTHER == INTENT_COUNT - 1, "out_of_scope takes the last intent's place");
 
@@ -57,9 +57,14 @@ static enum err check_labels(const struct model_file *file, struct err_note *not
 }
 
 /* Numbers that would make a probability meaningless; the comparisons are false for a NaN. */
+static bool is_share(float value)
+{
+        return value >= 0 && value <= 1;
+}
+
 static bool is_calibration_sound(const struct model_calibration *calibration)
 {
-        return calibration->class_share >= 0 && calibration->class_share <= 1 &&
+        return is_share(calibration->class_share) && is_share(calibration->safety_threshold) &&
                calibration->temperature >= 0.05f && calibration->temperature <= 20 &&
                calibration->word_weight >= 0 && calibration->word_weight <= 10 &&
                calibration->char_weight >= 0 && calibration->char_weight <= 10;
@@ -72,6 +77,18 @@ static bool are_scales_sound(const struct model_file *file)
                       file->biases[i] < 1e6f))
                         return false;
         return true;
+}
+
+static bool are_metrics_sound(const struct model_metrics *metrics)
+{
+        bool is_sound = is_share(metrics->accuracy) && is_share(metrics->macro_f1) &&
+                        is_share(metrics->calibration_error) && is_share(metrics->safety_recall) &&
+                        is_share(metrics->safety_false_alarms) && metrics->is_local <= 1;
+        for (enum category c = 0; c < CATEGORY_COUNT; c++)
+                is_sound = is_sound && (is_share(metrics->trusted_from[c]) || metrics->trusted_from[c] == MODEL_NEVER);
+        for (size_t i = 0; i < MODEL_BINS; i++)
+                is_sound = is_sound && is_share(metrics->bins[i].confidence) && is_share(metrics->bins[i].accuracy);
+        return is_sound;
 }
 
 enum err model_file_check(struct str bytes, struct err_note *note)
@@ -95,5 +112,7 @@ enum err model_file_check(struct str bytes, struct err_note *note)
                 return err_set(note, ERR_UNSUPPORTED, "model: other sizes than this program's");
         if (!is_calibration_sound(&file->calibration) || !are_scales_sound(file))
                 return err_set(note, ERR_CORRUPT, "model: a scale or a temperature makes no sense");
+        if (!are_metrics_sound(&file->metrics) || !is_share(file->local.weight))
+                return err_set(note, ERR_CORRUPT, "model: a figure makes no sense");
         return check_labels(file, note);
 }

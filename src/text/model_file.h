@@ -6,6 +6,10 @@
  * bucket-major: all that one feature says lies within one or two cache lines. Little-endian. The
  * same training lines give the same bytes.
  *
+ * What a company's own labels teach is a third pair of heads, the local ones. They are mixed with the
+ * general ones log-linearly, which is a weighted sum of their scores and so a weighted sum of their
+ * rows: the file holds the sum and says with which weight (struct model_local). They cost no time.
+ *
  * text/train_* writes it, text/model reads it.
  */
 #ifndef TEXT_MODEL_FILE_H
@@ -17,7 +21,7 @@
 #include "text/feature.h"
 
 enum {
-        MODEL_FORMAT = 1, /* also counts changes of normalise() and of the features */
+        MODEL_FORMAT = 2, /* also counts changes of normalise() and of the features */
         MODEL_INTENTS = INTENT_COUNT,
         MODEL_OUT_OF_SCOPE = INTENT_OTHER, /* the label's place among the intents */
         MODEL_CLASSES = CATEGORY_COUNT + 1,
@@ -26,22 +30,46 @@ enum {
         MODEL_ROW = 24, /* MODEL_OUTPUTS, padded to whole vectors */
         MODEL_LABEL_BYTES = 24,
         MODEL_WEIGHT_BYTES = FEATURE_BUCKETS * MODEL_ROW,
+        MODEL_BINS = 10,
+        MODEL_NEVER = 2,
 };
 
-/* How scores become probabilities; see model_scores_mix(). */
+/* How scores become probabilities and a decision; see model_scores_mix(). */
 struct model_calibration {
-        float class_share;  /* of the class head in the mix, 0..1 */
-        float temperature;  /* of the mix */
-        float word_weight;  /* of the two families of features */
+        float class_share;      /* of the class head in the mix, 0..1 */
+        float temperature;      /* of the mix */
+        float word_weight;      /* of the two families of features */
         float char_weight;
+        float safety_threshold; /* the probability of safety that makes a message a safety matter */
 };
 
-/* What was measured on industries that were left out of training. */
+/* A bin of the reliability table: what was said between bin/10 and (bin+1)/10. */
+struct model_bin {
+        uint32_t lines;
+        float confidence; /* mean of what was said */
+        float accuracy;   /* what was true */
+};
+
+/* What was measured on lines that were left out of training. */
 struct model_metrics {
         uint32_t lines;
+        uint32_t is_local; /* 1: of the company's own labels; 0: of industries that were left out */
         float accuracy;
         float macro_f1;
-        float calibration_error; /* ECE, 10 bins */
+        float calibration_error;  /* ECE over the bins */
+        float safety_recall;      /* at the threshold, without the net's help */
+        float safety_false_alarms; /* share of the other messages, at the threshold */
+        /* The probability of a decision from which on 95 % of those of its category were right;
+         * MODEL_NEVER: too few were. */
+        float trusted_from[CATEGORY_COUNT];
+        struct model_bin bins[MODEL_BINS];
+};
+
+/* What was learnt from a company's own labels. */
+struct model_local {
+        uint32_t lines;
+        float weight; /* of the local heads, 0..1; the general ones have the rest */
+        unsigned char digest[32];
 };
 
 struct model_file {
@@ -56,10 +84,11 @@ struct model_file {
         uint32_t row_bytes;
         struct model_calibration calibration;
         struct model_metrics metrics;
+        struct model_local local;
         float scales[MODEL_ROW]; /* score of an int8 step */
         float biases[MODEL_ROW];
         char labels[MODEL_OUTPUTS][MODEL_LABEL_BYTES]; /* NUL-padded */
-        unsigned char reserved[176];                   /* zero: the weights begin at 1,024 */
+        unsigned char reserved[1012];                  /* zero: the weights begin at 2,048 */
         int8_t weights[FEATURE_BUCKETS][MODEL_ROW];
 };
 

@@ -37,25 +37,38 @@ static void share_out(const float *scores, float temperature, struct model_proba
         }
 }
 
+struct model_heads model_scores_heads(const float scores[MODEL_OUTPUTS])
+{
+        struct model_heads heads;
+        float intents[MODEL_INTENTS];
+        float sums[MODEL_CLASSES] = {0};
+        memcpy(intents, scores, sizeof intents);
+        memcpy(heads.classes, scores + MODEL_INTENTS, sizeof heads.classes);
+        softmax(intents, MODEL_INTENTS);
+        softmax(heads.classes, MODEL_CLASSES);
+        for (size_t i = 0; i < MODEL_INTENTS; i++)
+                sums[model_class_of(i)] += intents[i];
+        for (size_t i = 0; i < MODEL_CLASSES; i++) {
+                heads.classes[i] = logf(heads.classes[i] + floor_probability);
+                heads.sums[i] = logf(sums[i] + floor_probability);
+        }
+        return heads;
+}
+
+void model_heads_mix(const struct model_heads *heads, float class_share, float temperature,
+                     float ret_classes[MODEL_CLASSES])
+{
+        for (size_t i = 0; i < MODEL_CLASSES; i++)
+                ret_classes[i] = (class_share * heads->classes[i] + (1 - class_share) * heads->sums[i]) / temperature;
+        softmax(ret_classes, MODEL_CLASSES);
+}
+
 struct model_probabilities model_scores_mix(const float scores[MODEL_OUTPUTS],
                                             const struct model_calibration *calibration)
 {
         struct model_probabilities result;
-        float intents[MODEL_INTENTS];
-        float heads[MODEL_CLASSES];
-        float sums[MODEL_CLASSES] = {0};
-        memcpy(intents, scores, sizeof intents);
-        memcpy(heads, scores + MODEL_INTENTS, sizeof heads);
-        softmax(intents, MODEL_INTENTS);
-        softmax(heads, MODEL_CLASSES);
-        for (size_t i = 0; i < MODEL_INTENTS; i++)
-                sums[model_class_of(i)] += intents[i];
-        float share = calibration->class_share;
-        for (size_t i = 0; i < MODEL_CLASSES; i++)
-                result.classes[i] = (share * logf(heads[i] + floor_probability) +
-                                     (1 - share) * logf(sums[i] + floor_probability)) /
-                                    calibration->temperature;
-        softmax(result.classes, MODEL_CLASSES);
+        struct model_heads heads = model_scores_heads(scores);
+        model_heads_mix(&heads, calibration->class_share, calibration->temperature, result.classes);
         share_out(scores, calibration->temperature, &result);
         return result;
 }

@@ -26,6 +26,18 @@ static inline size_t model_class_of(size_t intent)
 /* In place; `count` >= 1. */
 void softmax(float *scores, size_t count);
 
+/* What the two heads say of each class, before they are mixed: log-probabilities. */
+struct model_heads {
+        float classes[MODEL_CLASSES];
+        float sums[MODEL_CLASSES]; /* of the class's intents */
+};
+
+struct model_heads model_scores_heads(const float scores[MODEL_OUTPUTS]);
+
+/* The classes' part of model_scores_mix(), for whoever tries many calibrations on the same scores. */
+void model_heads_mix(const struct model_heads *heads, float class_share, float temperature,
+                     float ret_classes[MODEL_CLASSES]);
+
 struct model_probabilities model_scores_mix(const float scores[MODEL_OUTPUTS],
                                             const struct model_calibration *calibration);
 

@@ -10,6 +10,9 @@
 /* Weights that no gradient has touched yet divide by this and not by nothing. */
 static const float first_square = 1e-3f;
 
+/* Many lines need fewer rounds, and training stays a matter of seconds. */
+enum { MAX_STEPS = 120000, MIN_EPOCHS = 4, MAX_EPOCHS = 30 };
+
 struct feature {
         uint32_t bucket;
         float value;
@@ -19,6 +22,7 @@ struct example {
         struct feature *features; /* owns; each bucket once, in rising order */
         size_t count;
         enum intent intent;
+        size_t class;
         uint32_t group;
 };
 
@@ -34,10 +38,11 @@ struct train_weights {
         float bias_squares[MODEL_ROW];
 };
 
-struct train_options train_defaults(void)
+struct train_options train_defaults(size_t lines)
 {
+        size_t epochs = MAX_STEPS / (lines + 1);
         return (struct train_options){
-                .epochs = 30,
+                .epochs = (uint32_t)(epochs < MIN_EPOCHS ? MIN_EPOCHS : epochs > MAX_EPOCHS ? MAX_EPOCHS : epochs),
                 .rate = 0.3f,
                 .l2 = 1e-4f,
                 .dropout = 0.5f,
@@ -106,6 +111,7 @@ static struct example make_example(const struct train_line *line, const struct t
         struct str normalised = {text, normalise(line->text, text, sizeof text)};
         struct family_counts counts = count_features(normalised);
         struct example example = {.intent = line->intent, .group = line->group};
+        example.class = line->intent == INTENT_NONE ? line->class : model_class_of(line->intent);
         example.features = alloc_zeroed(counts.words + counts.chars + 1, sizeof *example.features);
         float word_value = options->word_weight / sqrtf((float)counts.words);
         float char_value = options->char_weight / sqrtf((float)counts.chars);
@@ -156,6 +162,11 @@ enum intent train_set_intent(const struct train_set *set, size_t line)
         return set->examples[line].intent;
 }
 
+size_t train_set_class(const struct train_set *set, size_t line)
+{
+        return set->examples[line].class;
+}
+
 /* The loops over a row say `restrict`, which is what lets the compiler use vector instructions. */
 static void add_row(float *restrict scores, const float *restrict row, float value)
 {
@@ -172,12 +183,15 @@ static void score_features(const struct train_weights *weights, const struct fea
 }
 
 /* Scores become the gradient of the two heads' cross-entropy: probability less truth. */
-static void scores_to_gradient(float scores[MODEL_ROW], enum intent intent)
+static void scores_to_gradient(float scores[MODEL_ROW], const struct example *example)
 {
         softmax(scores, MODEL_INTENTS);
         softmax(scores + MODEL_INTENTS, MODEL_CLASSES);
-        scores[intent] -= 1;
-        scores[MODEL_INTENTS + model_class_of(intent)] -= 1;
+        scores[MODEL_INTENTS + example->class] -= 1;
+        if (example->intent != INTENT_NONE)
+                scores[example->intent] -= 1;
+        else
+                memset(scores, 0, MODEL_INTENTS * sizeof *scores);
         for (size_t i = MODEL_OUTPUTS; i < MODEL_ROW; i++)
                 scores[i] = 0;
 }
@@ -215,7 +229,7 @@ static void train_step(struct train_weights *weights, const struct example *exam
         float gradient[MODEL_ROW];
         size_t count = drop_features(example, options->dropout, random, scratch);
         score_features(weights, scratch, count, gradient);
-        scores_to_gradient(gradient, example->intent);
+        scores_to_gradient(gradient, example);
         for (size_t f = 0; f < count; f++)
                 update_row(weights->rows[scratch[f].bucket], weights->squares[scratch[f].bucket], gradient,
                            scratch[f].value, options);
@@ -255,10 +269,32 @@ void train_weights_free(struct train_weights *weights)
         free(weights);
 }
 
-struct train_weights *train_run(const struct train_set *set, const struct train_options *options,
-                                uint32_t left_out)
+struct train_weights *train_weights_from(const struct model_file *file)
 {
         struct train_weights *weights = weights_new();
+        for (size_t i = 0; i < MODEL_ROW; i++) {
+                weights->biases[i] = file->biases[i];
+                for (size_t b = 0; b < FEATURE_BUCKETS; b++)
+                        weights->rows[b][i] = file->scales[i] * (float)file->weights[b][i];
+        }
+        return weights;
+}
+
+void train_weights_mix(struct train_weights *weights, const struct train_weights *other, float share)
+{
+        for (size_t i = 0; i < MODEL_ROW; i++) {
+                weights->biases[i] += share * (other->biases[i] - weights->biases[i]);
+                for (size_t b = 0; b < FEATURE_BUCKETS; b++)
+                        weights->rows[b][i] += share * (other->rows[b][i] - weights->rows[b][i]);
+        }
+}
+
+struct train_weights *train_run(const struct train_set *set, const struct train_options *options,
+                                uint32_t left_out, const struct train_weights *start)
+{
+        struct train_weights *weights = weights_new();
+        if (start)
+                train_weights_mix(weights, start, 1);
         struct feature *scratch = alloc_zeroed(FEATURE_MAX, sizeof *scratch);
         size_t *order = alloc_zeroed(set->count + 1, sizeof *order);
         size_t count = 0;

@@ -16,8 +16,9 @@ enum { TRAIN_NO_GROUP = UINT32_MAX };
 
 struct train_line {
         struct str text;    /* valid UTF-8, as the redactor would leave it */
-        enum intent intent; /* INTENT_OTHER: out of scope */
+        enum intent intent; /* INTENT_OTHER: out of scope; INTENT_NONE: only the class is known */
         uint32_t group;     /* lines that are left out together: an industry */
+        size_t class;       /* read where the intent is INTENT_NONE */
 };
 
 struct train_options {
@@ -30,8 +31,8 @@ struct train_options {
         uint64_t seed;
 };
 
-/* What our own lines were found to want; see data/training/README.md. */
-struct train_options train_defaults(void);
+/* What our own lines were found to want, for so many lines; see data/training/README.md. */
+struct train_options train_defaults(size_t lines);
 
 struct train_set; /* the lines as features */
 
@@ -42,13 +43,21 @@ void train_set_free(struct train_set *set);
 size_t train_set_count(const struct train_set *set);
 uint32_t train_set_group(const struct train_set *set, size_t line);
 enum intent train_set_intent(const struct train_set *set, size_t line);
+size_t train_set_class(const struct train_set *set, size_t line);
 
 struct train_weights;
 
-/* Trains on all lines whose group is not `left_out` (TRAIN_NO_GROUP: on all). Never NULL. */
+/* Trains on all lines whose group is not `left_out` (TRAIN_NO_GROUP: on all), from `start` on (NULL: from
+ * nothing). Never NULL. */
 struct train_weights *train_run(const struct train_set *set, const struct train_options *options,
-                                uint32_t left_out);
+                                uint32_t left_out, const struct train_weights *start);
+
+/* The weights of a model that was trained before. */
+struct train_weights *train_weights_from(const struct model_file *file);
 void train_weights_free(struct train_weights *weights);
+
+/* Moves `weights` towards `other` by a share of 0..1: the log-linear mix of their heads. */
+void train_weights_mix(struct train_weights *weights, const struct train_weights *other, float share);
 
 /* The scores of one line. */
 void train_score(const struct train_weights *weights, const struct train_set *set, size_t line,

@@ -16,12 +16,36 @@ struct train_scores {
         float (*rows)[MODEL_OUTPUTS];
 };
 
+/* Called after each run of several. */
+struct train_progress {
+        void (*step)(void *arg, uint32_t done, uint32_t total); /* NULL: nobody wants to know */
+        void *arg;
+};
+
 /* One training run for each group number below `groups`: the lines of the group are left out. */
 struct train_scores train_left_out(const struct train_set *set, const struct train_options *options,
-                                   uint32_t groups);
+                                   uint32_t groups, const struct train_weights *start,
+                                   const struct train_progress *progress);
 
+/* The safety threshold is not touched: train_safety_threshold(). `ret_loss`: what is left, may be NULL. */
 struct model_calibration train_calibrate(const struct train_set *set, struct train_scores scores,
-                                         const struct train_options *options);
+                                         const struct train_options *options, double *ret_loss);
+
+/* Mean negative log-likelihood of the true classes under one calibration. */
+double train_loss(const struct train_set *set, struct train_scores scores,
+                  const struct model_calibration *calibration);
+
+static const float train_lowest_threshold = 0.4f;
+
+/* The lowest threshold at which at most the share `false_alarms` of the messages that are no safety
+ * matter is taken for one; never under train_lowest_threshold, where a message is more probably
+ * something else and a record would have no reason. */
+float train_safety_threshold(const struct train_set *set, struct train_scores scores,
+                             const struct model_calibration *calibration, double false_alarms);
+
+/* The figures of the model file. */
+struct model_metrics train_measure(const struct train_set *set, struct train_scores scores,
+                                   const struct model_calibration *calibration);
 
 /* What confusions and confidences add up to. Category CATEGORY_COUNT is out of scope. */
 struct tally {
@@ -30,9 +54,9 @@ struct tally {
         uint32_t truths[MODEL_CLASSES];
         uint32_t guesses[MODEL_CLASSES];
         uint32_t hits_of[MODEL_CLASSES];
-        uint32_t bin_lines[10];
-        double bin_confidence[10];
-        double bin_hits[10];
+        uint32_t bin_lines[MODEL_BINS];
+        double bin_confidence[MODEL_BINS];
+        double bin_hits[MODEL_BINS];
 };
 
 /* The decision is the best of the three categories, as the API has it; an out-of-scope line is not

@@ -93,13 +93,15 @@ static void without_a_hit_the_model_decides(void **state)
 static void safety_has_a_threshold_of_its_own(void **state)
 {
         (void)state;
-        static const struct {
+        double threshold = decide_safety_threshold(&snapshot);
+        assert_true(threshold == (double)model_calibration(model)->safety_threshold);
+        const struct {
                 double probabilities[CATEGORY_COUNT];
                 enum category expected;
                 enum intent intent;
         } cases[] = {
-                {{0.05, 0.50, 0.41}, CATEGORY_SAFETY_COMPLIANCE, INTENT_FRAUD}, /* though an action is likelier */
-                {{0.05, 0.50, 0.39}, CATEGORY_SERVICE_ACTION, INTENT_TICKET_CREATION},
+                {{0.05, 0.60, threshold}, CATEGORY_SAFETY_COMPLIANCE, INTENT_FRAUD}, /* though an action is likelier */
+                {{0.05, 0.50, threshold - 0.01}, CATEGORY_SERVICE_ACTION, INTENT_TICKET_CREATION},
                 {{0.30, 0.20, 0.35}, CATEGORY_INFORMATIONAL, INTENT_FAQ}, /* though safety is likelier */
                 {{0.02, 0.01, 0.04}, CATEGORY_INFORMATIONAL, INTENT_FAQ},
         };

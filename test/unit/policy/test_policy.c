@@ -242,6 +242,21 @@ static void the_shipped_policy_is_the_contract(void **state)
         policy_unref(policy);
 }
 
+static void the_safety_threshold_is_the_models_unless_the_policy_says_another(void **state)
+{
+        (void)state;
+        const struct edit edit = {POLICY_TAXONOMY, "# safety_threshold: 0.4", "safety_threshold: 0.25", NULL};
+        struct policy *policy;
+        struct err_note note;
+        unsigned line;
+        assert_ok(load_edited(NULL, &policy, &note, &line));
+        assert_true(policy_facts(policy)->safety_threshold < 0);
+        policy_unref(policy);
+        assert_ok(load_edited(&edit, &policy, &note, &line));
+        assert_true(policy_facts(policy)->safety_threshold == 0.25);
+        policy_unref(policy);
+}
+
 static void a_reply_falls_back_by_locale_and_by_channel(void **state)
 {
         (void)state;
@@ -389,6 +404,7 @@ int main(void)
                 cmocka_unit_test(what_is_not_there_or_too_large_is_said),
                 cmocka_unit_test(the_shipped_policy_is_the_contract),
                 cmocka_unit_test(a_reply_falls_back_by_locale_and_by_channel),
+                cmocka_unit_test(the_safety_threshold_is_the_models_unless_the_policy_says_another),
                 cmocka_unit_test(templates_are_filled),
                 cmocka_unit_test(the_shipped_rules_tell_danger_from_what_looks_like_it),
                 cmocka_unit_test(the_last_of_many_threads_frees_it),

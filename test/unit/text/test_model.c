@@ -201,7 +201,7 @@ static void a_damaged_file_is_refused_wherever_it_is_damaged(void **state)
                 if (err == ERR_OK || note.text[0] == '\0')
                         fail_msg("a flipped bit at %zu went unnoticed", at);
                 ((unsigned char *)file)[at] ^= 0x10;
-                step = at < 64 ? 7 : at < 1024 ? 61 : 65521; /* the last byte's neighbourhood follows */
+                step = at < 64 ? 7 : at < 2048 ? 61 : 65521; /* the last byte's neighbourhood follows */
         }
         ((unsigned char *)file)[len - 1] ^= 1;
         assert_int_equal(open_bytes(file, len, NULL), ERR_CORRUPT);
@@ -212,7 +212,7 @@ static void a_cut_file_is_refused(void **state)
 {
         (void)state;
         struct str bytes = model_embedded();
-        const size_t lengths[] = {0, 1, 7, 8, 15, 16, 47, 48, 1023, 1024, 65536, bytes.len - 1};
+        const size_t lengths[] = {0, 1, 7, 8, 15, 16, 47, 48, 1023, 2047, 2048, 65536, bytes.len - 1};
         for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
                 char *cut = aligned_alloc(16, lengths[i] / 16 * 16 + 16);
                 memcpy(cut, bytes.ptr, lengths[i]);
@@ -231,6 +231,14 @@ static void a_sealed_file_that_does_not_fit_is_refused(void **state)
         model_file_seal(file);
         assert_int_equal(open_bytes(file, sizeof *file, NULL), ERR_CORRUPT);
         file->calibration.temperature = temperature;
+        file->metrics.bins[3].accuracy = 1.5f;
+        model_file_seal(file);
+        assert_int_equal(open_bytes(file, sizeof *file, NULL), ERR_CORRUPT);
+        file->metrics.bins[3].accuracy = 0;
+        file->calibration.safety_threshold = -0.1f;
+        model_file_seal(file);
+        assert_int_equal(open_bytes(file, sizeof *file, NULL), ERR_CORRUPT);
+        file->calibration.safety_threshold = 0.5f;
         model_file_seal(file);
         assert_ok(open_bytes(file, sizeof *file, NULL));
         file->format++;

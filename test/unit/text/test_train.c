@@ -2,8 +2,10 @@
 #include "unit/test.h"
 
 #include "text/model.h"
-#include "text/train.h"
-#include "text/train_calibrate.h"
+#include "base/buf.h"
+#include "text/train_file.h"
+
+#include <math.h>
 
 /* A small world: group 0 and 1 are industries, each with something of every class. */
 static const struct train_line lines[] = {
@@ -31,7 +33,7 @@ static struct train_set *set;
 static int set_up(void **state)
 {
         (void)state;
-        options = train_defaults();
+        options = train_defaults(LINES);
         set = train_set_new(lines, LINES, &options);
         return 0;
 }
@@ -54,7 +56,7 @@ static size_t best_intent(const float *scores)
 static void what_was_trained_is_known(void **state)
 {
         (void)state;
-        struct train_weights *weights = train_run(set, &options, TRAIN_NO_GROUP);
+        struct train_weights *weights = train_run(set, &options, TRAIN_NO_GROUP, NULL);
         for (size_t i = 0; i < LINES; i++) {
                 float scores[MODEL_OUTPUTS];
                 train_score(weights, set, i, scores);
@@ -72,8 +74,8 @@ static void a_left_out_group_is_not_seen(void **state)
                 if (changed[i].group == 1)
                         changed[i].intent = INTENT_THREAT;
         struct train_set *other = train_set_new(changed, LINES, &options);
-        struct train_weights *one = train_run(set, &options, 1);
-        struct train_weights *two = train_run(other, &options, 1);
+        struct train_weights *one = train_run(set, &options, 1, NULL);
+        struct train_weights *two = train_run(other, &options, 1, NULL);
         for (size_t i = 0; i < LINES; i++) {
                 float a[MODEL_OUTPUTS], b[MODEL_OUTPUTS];
                 train_score(one, set, i, a);
@@ -88,10 +90,10 @@ static void a_left_out_group_is_not_seen(void **state)
 static struct model_file *build(const struct train_options *with)
 {
         struct model_file *file = calloc(1, sizeof *file);
-        struct train_weights *weights = train_run(set, with, TRAIN_NO_GROUP);
-        struct train_scores scores = train_left_out(set, with, 2);
+        struct train_weights *weights = train_run(set, with, TRAIN_NO_GROUP, NULL);
+        struct train_scores scores = train_left_out(set, with, 2, NULL, NULL);
         train_quantise(weights, file);
-        file->calibration = train_calibrate(set, scores, with);
+        file->calibration = train_calibrate(set, scores, with, NULL);
         model_file_seal(file);
         train_weights_free(weights);
         free(scores.rows);
@@ -132,7 +134,7 @@ static void a_written_model_can_be_used(void **state)
 static void the_model_says_what_the_trainer_meant(void **state)
 {
         (void)state;
-        struct train_weights *weights = train_run(set, &options, TRAIN_NO_GROUP);
+        struct train_weights *weights = train_run(set, &options, TRAIN_NO_GROUP, NULL);
         struct model_file *file = build(&options);
         struct model *model;
         file->calibration.temperature = 8; /* so that no probability hides a difference by being 1 */
@@ -163,8 +165,8 @@ static void overconfident_scores_get_a_high_temperature(void **state)
                 sure.rows[i][MODEL_INTENTS + said] = 8;
                 right.rows[i][MODEL_INTENTS + class] = 8;
         }
-        assert_true(train_calibrate(set, sure, &options).temperature >
-                    train_calibrate(set, right, &options).temperature);
+        assert_true(train_calibrate(set, sure, &options, NULL).temperature >
+                    train_calibrate(set, right, &options, NULL).temperature);
         free(sure.rows);
         free(right.rows);
 }
@@ -187,6 +189,157 @@ static void figures_are_what_the_tally_says(void **state)
         assert_float_equal(tally_calibration_error(&tally), (0.9 + 0.45 + 0.25) / 5, 1e-9);
 }
 
+static struct labelled_lines labelled;
+
+static void read_labelled(const char *jsonl)
+{
+        struct err_note note = {0};
+        labelled_lines_init(&labelled);
+        enum err err = labelled_lines_add(&labelled, "test.jsonl", str_from(jsonl), (struct labelled_options){0}, &note);
+        if (err)
+                fail_msg("%s", note.text);
+}
+
+static struct model *open_file(const struct model_file *file)
+{
+        struct model *model;
+        assert_ok(model_open((struct str){(const char *)file, sizeof *file}, &model, NULL));
+        return model;
+}
+
+static enum intent intent_by(const struct model_file *file, struct str text)
+{
+        struct model_verdict verdict;
+        struct model *model = open_file(file);
+        model_classify(model, (struct safe_text){text}, &verdict);
+        model_free(model);
+        return verdict.intent;
+}
+
+/* A company's own word, which the built-in model cannot know. */
+static void local_labels_teach_what_the_general_model_does_not_know(void **state)
+{
+        (void)state;
+        const struct model_file *base = (const void *)model_embedded().ptr;
+        struct buf rows;
+        buf_init(&rows, 1 << 16);
+        for (int i = 0; i < 30; i++) {
+                buf_printf(&rows, "{\"text\":\"zorblify my flurb number %c%c\",\"intent\":\"cancellation\"}\n", 'a' + i % 26,
+                           'a' + i * 7 % 26);
+                buf_printf(&rows, "{\"text\":\"is the flurb %c%c zorblified by default\",\"category\":\"informational\"}\n",
+                           'a' + i % 26, 'a' + i * 5 % 26);
+        }
+        buf_append_char(&rows, '\0');
+        read_labelled(rows.ptr);
+        struct train_job job = {.lines = &labelled, .false_alarms = train_false_alarms};
+        struct model_file *file = train_local(&job, base);
+        struct model_file *again = train_local(&job, base);
+        assert_memory_equal(file, again, sizeof *file);
+        assert_int_not_equal(intent_by(base, STR("zorblify my flurb")), INTENT_CANCELLATION);
+        assert_int_equal(intent_by(file, STR("zorblify my flurb")), INTENT_CANCELLATION);
+        assert_int_equal(intent_by(file, STR("someone stole my card and is using it")), INTENT_FRAUD);
+        assert_true(file->local.weight > 0 && file->local.lines == 60);
+        assert_memory_equal(&file->calibration, &base->calibration, sizeof base->calibration); /* under 100 labels */
+        assert_memory_equal(file->training_digest, base->training_digest, sizeof base->training_digest);
+        free(file);
+        free(again);
+        buf_deinit(&rows);
+        labelled_lines_deinit(&labelled);
+}
+
+static void a_general_model_says_how_often_it_was_right(void **state)
+{
+        (void)state;
+        struct buf rows;
+        buf_init(&rows, 1 << 16);
+        for (size_t i = 0; i < LINES; i++)
+                buf_printf(&rows, "{\"text\":\"%.*s\",\"intent\":\"%s\",\"industry\":\"%u\"}\n", STR_ARGS(lines[i].text),
+                           lines[i].intent == INTENT_OTHER ? "out_of_scope" : intent_name(lines[i].intent), lines[i].group);
+        buf_append_char(&rows, '\0');
+        read_labelled(rows.ptr);
+        struct train_job job = {.lines = &labelled, .false_alarms = train_false_alarms};
+        struct model_file *file = train_general(&job);
+        double error = 0;
+        uint32_t counted = 0;
+        for (size_t i = 0; i < MODEL_BINS; i++) {
+                const struct model_bin *bin = &file->metrics.bins[i];
+                counted += bin->lines;
+                error += bin->lines * (double)fabsf(bin->confidence - bin->accuracy);
+                assert_true(bin->lines == 0 || (bin->confidence >= (float)i / 10 && bin->confidence <= (float)(i + 1) / 10));
+        }
+        assert_int_equal(counted, LINES);
+        assert_float_equal(error / LINES, (double)file->metrics.calibration_error, 1e-5);
+        assert_int_equal(file->local.lines, 0);
+        assert_true(file->local.weight == 0);
+        free(file);
+        buf_deinit(&rows);
+        labelled_lines_deinit(&labelled);
+}
+
+/* Scores of which only the class head speaks, at temperature 1. */
+static struct train_scores scores_of(const float safety[LINES])
+{
+        struct train_scores scores = {calloc(LINES, sizeof *scores.rows)};
+        for (size_t i = 0; i < LINES; i++)
+                for (size_t c = 0; c < MODEL_CLASSES; c++)
+                        scores.rows[i][MODEL_INTENTS + c] =
+                                logf(c == CATEGORY_SAFETY_COMPLIANCE ? safety[i] : (1 - safety[i]) / 3);
+        return scores;
+}
+
+static void the_safety_threshold_keeps_to_its_budget(void **state)
+{
+        (void)state;
+        const struct model_calibration calibration = {.class_share = 1, .temperature = 1};
+        /* Ten of the lines are no safety matter; two of those look like one. */
+        const float safety[LINES] = {[0] = 0.9f, [4] = 0.8f, [5] = 0.3f, [8] = 0.85f, [9] = 0.95f, [10] = 0.7f, [11] = 0.2f};
+        struct train_scores scores = scores_of(safety);
+        float none = train_safety_threshold(set, scores, &calibration, 0);
+        float one = train_safety_threshold(set, scores, &calibration, 0.1);
+        float all = train_safety_threshold(set, scores, &calibration, 0.5);
+        assert_true(none > 0.9f && none < 0.95f);
+        assert_true(one > 0.8f && one <= 0.85f);
+        assert_true(all == train_lowest_threshold);
+        free(scores.rows);
+}
+
+static void a_bad_row_is_named(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *row, *expected;
+        } cases[] = {
+                {"nonsense", "rows.jsonl:2: "},
+                {"{\"text\":\"x\",\"intent\":\"dance\"}", "intent"},
+                {"{\"text\":\"x\",\"category\":\"music\"}", "music"},
+                {"{\"text\":\"x\",\"category\":\"informational\",\"intent\":\"refund\"}", "refund"},
+                {"{\"intent\":\"faq\"}", "text"},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                char jsonl[256];
+                struct err_note note = {0};
+                snprintf(jsonl, sizeof jsonl, "{\"text\":\"hi\",\"category\":\"out_of_scope\",\"intent\":\"oos\"}\n%s\n", cases[i].row);
+                labelled_lines_init(&labelled);
+                assert_int_not_equal(labelled_lines_add(&labelled, "rows.jsonl", str_from(jsonl), (struct labelled_options){0}, &note),
+                                     ERR_OK);
+                if (!strstr(note.text, "rows.jsonl:2: ") || !strstr(note.text, cases[i].expected))
+                        fail_msg("%s", note.text);
+                assert_int_equal(labelled.count, 1);
+                assert_int_equal(labelled.lines[0].intent, INTENT_OTHER);
+                labelled_lines_deinit(&labelled);
+        }
+}
+
+static void raw_rows_are_redacted(void **state)
+{
+        (void)state;
+        labelled_lines_init(&labelled);
+        assert_ok(labelled_lines_add(&labelled, "raw", STR("{\"text\":\"mail ann@example.com\",\"intent\":\"faq\"}"),
+                                     (struct labelled_options){.is_raw = true}, NULL));
+        assert_true(str_equal(labelled.lines[0].text, STR("mail [EMAIL_REDACTED]")));
+        labelled_lines_deinit(&labelled);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -196,6 +349,11 @@ int main(void)
                 cmocka_unit_test(a_written_model_can_be_used),
                 cmocka_unit_test(the_model_says_what_the_trainer_meant),
                 cmocka_unit_test(overconfident_scores_get_a_high_temperature),
+                cmocka_unit_test(local_labels_teach_what_the_general_model_does_not_know),
+                cmocka_unit_test(a_general_model_says_how_often_it_was_right),
+                cmocka_unit_test(the_safety_threshold_keeps_to_its_budget),
+                cmocka_unit_test(a_bad_row_is_named),
+                cmocka_unit_test(raw_rows_are_redacted),
                 cmocka_unit_test(figures_are_what_the_tally_says),
         };
         return cmocka_run_group_tests(tests, set_up, tear_down);
