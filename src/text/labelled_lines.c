@@ -2,7 +2,6 @@
 #include "text/labelled_lines.h"
 
 #include "base/alloc.h"
-#include "base/json_reader.h"
 #include "text/redact.h"
 
 #include <stdlib.h>
@@ -98,50 +97,62 @@ static bool is_left_out(struct json row, struct labelled_options options, const 
         return options.in_scope && line->class == MODEL_CLASS_OUT_OF_SCOPE;
 }
 
-static enum err keep_text(struct labelled_lines *lines, bool is_raw, struct str *text, struct err_note *note)
+enum err labelled_lines_append(struct labelled_lines *lines, const struct labelled_line *line,
+                               struct err_note *note)
 {
-        struct safe_text safe = {arena_copy(&lines->arena, *text)};
-        enum err err = is_raw ? redact_text((struct raw_text){*text}, &lines->arena, &safe) : ERR_OK;
-        *text = safe.safe;
-        if (err || lines->arena.is_full)
-                return err_set(note, ERR_TOO_LARGE, "the text cannot be redacted, or is one too many");
+        struct labelled_line copy = *line;
+        copy.text = arena_copy(&lines->arena, line->text);
+        if (lines->count == LABELLED_MAX_LINES || lines->arena.is_full)
+                return err_set(note, ERR_TOO_LARGE, "more than %d rows, or too long ones", LABELLED_MAX_LINES);
+        lines->lines[lines->count++] = copy;
+        const unsigned char labels[] = {(unsigned char)line->class, (unsigned char)line->intent};
+        const struct str parts[] = {
+                {(const char *)lines->digest.bytes, sizeof lines->digest.bytes},
+                line->text,
+                {(const char *)labels, sizeof labels},
+        };
+        lines->digest = digest_sha256_parts(parts, 3);
         return ERR_OK;
 }
 
-static enum err read_line(struct json_parser *parser, struct str text, struct labelled_options options,
-                          struct labelled_lines *lines, struct err_note *note)
+/* In the arena of the lines, which keeps the text twice: rows are few beside the cap. */
+static enum err redact(struct labelled_lines *lines, struct str *text, struct err_note *note)
 {
-        struct json row;
+        struct safe_text safe;
+        if (redact_text((struct raw_text){*text}, &lines->arena, &safe) != ERR_OK)
+                return err_set(note, ERR_TOO_LARGE, "the text cannot be redacted");
+        *text = safe.safe;
+        return ERR_OK;
+}
+
+enum err labelled_lines_add_row(struct labelled_lines *lines, struct json row, struct labelled_options options,
+                                struct err_note *note)
+{
         struct labelled_line line = {0};
-        enum err err = json_parse(parser, text, &row, note);
-        if (err)
-                return err;
         if (json_type(row) != JSON_OBJECT || !member(row, STR("text"), &line.text))
                 return err_set(note, ERR_INVALID, "not an object with a \"text\"");
-        err = read_labels(row, options, &line, note);
+        enum err err = read_labels(row, options, &line, note);
         if (err || is_left_out(row, options, &line))
                 return err;
-        if (lines->count == LABELLED_MAX_LINES)
-                return err_set(note, ERR_TOO_LARGE, "more than %d rows", LABELLED_MAX_LINES);
         err = group_of(lines, row, options.group, &line.group, note);
-        if (!err)
-                err = keep_text(lines, options.is_raw, &line.text, note);
-        if (!err)
-                lines->lines[lines->count++] = line;
-        return err;
+        if (!err && options.is_raw)
+                err = redact(lines, &line.text, note);
+        return err ? err : labelled_lines_append(lines, &line, note);
 }
 
 enum err labelled_lines_add(struct labelled_lines *lines, const char *name, struct str jsonl,
                             struct labelled_options options, struct err_note *note)
 {
         struct json_parser *parser = json_parser_new(MAX_LINE_BYTES, MAX_DEPTH);
-        const struct str parts[] = {{(const char *)lines->digest.bytes, sizeof lines->digest.bytes}, jsonl};
         enum err err = ERR_OK;
-        lines->digest = digest_sha256_parts(parts, 2);
         for (size_t number = 1; jsonl.len > 0 && !err; number++) {
                 struct str line = str_trim(str_split(&jsonl, '\n'));
-                if (line.len > 0)
-                        err = read_line(parser, line, options, lines, note);
+                struct json row;
+                if (line.len == 0)
+                        continue;
+                err = json_parse(parser, line, &row, note);
+                if (!err)
+                        err = labelled_lines_add_row(lines, row, options, note);
                 if (err)
                         err_prefix(note, err, "%s:%zu: ", name, number);
         }

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/json_reader.h"
 #include "text/model_score.h"
 
 enum { LABELLED_MAX_LINES = 1 << 20, LABELLED_MAX_GROUPS = 256, LABELLED_MAX_FILE_BYTES = 256 << 20 };
@@ -26,7 +27,7 @@ struct labelled_lines {
         size_t count;
         struct str *groups; /* owns; "none" for rows without the member */
         uint32_t group_count;
-        struct digest digest; /* of the files' bytes, in their order */
+        struct digest digest; /* of the lines' texts and labels, in their order */
         struct arena arena;
 };
 
@@ -40,6 +41,14 @@ struct labelled_options {
 
 void labelled_lines_init(struct labelled_lines *lines);
 void labelled_lines_deinit(struct labelled_lines *lines);
+
+/* Appends a copy. ERR_TOO_LARGE over the caps. */
+enum err labelled_lines_append(struct labelled_lines *lines, const struct labelled_line *line,
+                               struct err_note *note) MUST_USE;
+
+/* Appends one row that was parsed before. */
+enum err labelled_lines_add_row(struct labelled_lines *lines, struct json row, struct labelled_options options,
+                                struct err_note *note) MUST_USE;
 
 /* Appends the rows of one file. The note names `name` and the row of the first that is wrong. */
 enum err labelled_lines_add(struct labelled_lines *lines, const char *name, struct str jsonl,
