@@ -166,13 +166,14 @@ class Checker:
         self.check(sorted(codes) == sorted(code for _, code, _ in table), 'Problem.error: not the codes of problem.def')
 
     def check_routes(self):
-        rows = re.findall(r'\{"\w+", "([^"]+)", (true|false), HTTP_METHOD_(\w+), ACCESS_(\w+),\s*([^,]+),',
+        rows = re.findall(r'\{"\w+", "([^"]+)", (true|false), HTTP_METHOD_(\w+), ACCESS_(\w+),\s*([^,]+),[^{}]*?(?:"(/\w+)")?\}',
                           self.source('src/api/routes.c'))
         self.check(len(rows) > 5, 'routes.c could not be read')
         known = {}
-        for path, is_prefix, method, access, scopes in rows:
+        for path, is_prefix, method, access, scopes, suffix in rows:
             name = next((p for p in self.document['paths'] if p.startswith(path + '{')), path) \
                 if is_prefix == 'true' else path
+            name += suffix
             known[(name, method.lower())] = (access, set(re.findall(r'SCOPE_(\w+)', scopes)))
         told = {(path, method) for path, item in self.document['paths'].items() for method in METHODS & item.keys()}
         for path, method in known.keys() - told:

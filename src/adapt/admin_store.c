@@ -302,6 +302,29 @@ static enum err kb_find(struct operation *op)
         return ERR_OK;
 }
 
+static enum err feedback_list(struct operation *op)
+{
+        struct store_label *labels;
+        size_t count;
+        enum err err = store_sqlite_list_labels(op->db, op->arena, &labels, &count, op->note);
+        if (err)
+                return err;
+        json_key(&op->result, "rows");
+        json_open(&op->result, '[');
+        for (size_t i = 0; i < count; i++) {
+                bool is_outside = labels[i].intent == INTENT_OTHER;
+                const char *category = is_outside ? "out_of_scope" : category_name(labels[i].category);
+                json_open(&op->result, '{');
+                json_member(&op->result, "text", labels[i].text);
+                json_member(&op->result, "category", str_from(category));
+                if (labels[i].intent != INTENT_NONE)
+                        json_member(&op->result, "intent", str_from(intent_name(labels[i].intent)));
+                json_close(&op->result, '}');
+        }
+        json_close(&op->result, ']');
+        return ERR_OK;
+}
+
 static const struct {
         struct str name;
         enum err (*run)(struct operation *op);
@@ -310,6 +333,7 @@ static const struct {
         {STR_INIT("key.revoke"), key_revoke}, {STR_INIT("kb.import"), kb_import},
         {STR_INIT("kb.import_part"), kb_import}, {STR_INIT("kb.list"), kb_list},
         {STR_INIT("kb.delete"), kb_delete}, {STR_INIT("kb.search"), kb_find},
+        {STR_INIT("feedback.list"), feedback_list},
 };
 
 static enum err run(struct operation *op, struct str name)

@@ -102,6 +102,7 @@ static const struct store_ops ops = {
         .replay = reader_replay,
         .find_message = reader_find_message,
         .list_reviews = reader_list_reviews,
+        .add_feedback = reader_add_feedback,
 };
 
 struct store *store_sqlite_attach(struct store_sqlite *db, struct loop *loop)

@@ -97,6 +97,19 @@ enum err store_sqlite_revoke_key(struct store_sqlite *db, struct str name, int64
 enum err store_sqlite_list_keys(struct store_sqlite *db, struct arena *arena, struct store_key **ret_keys,
                                 size_t *ret_count, struct err_note *note) MUST_USE;
 
+/* What a reviewer says that a message is; redacted. */
+struct store_label {
+        struct str text;
+        enum category category;
+        enum intent intent; /* INTENT_OTHER: none of our business; INTENT_NONE: only the category was named */
+};
+
+enum { STORE_LABELS_MAX = 200000 }; /* that are listed */
+
+/* The latest word on each message on which somebody said what is right, oldest message first. */
+enum err store_sqlite_list_labels(struct store_sqlite *db, struct arena *arena, struct store_label **ret_labels,
+                                  size_t *ret_count, struct err_note *note) MUST_USE;
+
 /* An article of the knowledge base. */
 struct store_article {
         struct str id;

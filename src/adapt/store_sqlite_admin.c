@@ -3,6 +3,7 @@
  * need no lock of their own; lists are read through a connection that no look-up waits for. */
 #include "adapt/store_sqlite_internal.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "text/kb_index.h"
@@ -218,6 +219,42 @@ enum err store_sqlite_list_keys(struct store_sqlite *db, struct arena *arena, st
         enum err err = list_under_lock(db, &query, arena, &rows, ret_count, note);
         if (!err)
                 *ret_keys = rows;
+        return err;
+}
+
+/* ---- Labels ---- */
+
+static bool read_label(sqlite3_stmt *stmt, struct arena *arena, void *ret_row)
+{
+        struct store_label *label = ret_row;
+        if (!category_from(column_text(stmt, 1), &label->category))
+                label->category = CATEGORY_COUNT;
+        if (!intent_from(column_text(stmt, 2), &label->intent))
+                label->intent = INTENT_NONE;
+        return column_copy(stmt, 0, arena, &label->text);
+}
+
+enum err store_sqlite_list_labels(struct store_sqlite *db, struct arena *arena, struct store_label **ret_labels,
+                                  size_t *ret_count, struct err_note *note)
+{
+#define LABELS_FROM \
+        " FROM feedback f JOIN message m ON m.id = f.message_row" \
+        " WHERE (f.is_right OR f.category IS NOT NULL OR f.intent IS NOT NULL) AND m.text <> '[TEXT_WITHHELD]'" \
+        " AND NOT EXISTS(SELECT 1 FROM feedback g WHERE g.message_row = f.message_row" \
+        " AND (g.created_at, g.key_id) > (f.created_at, f.key_id)) ORDER BY f.message_row LIMIT 200000"
+        static const struct list_query query = {
+                .count_sql = "SELECT count(*) FROM (SELECT 1" LABELS_FROM ")",
+                .rows_sql = "SELECT m.text, iif(f.is_right, m.category, f.category),"
+                            " iif(f.is_right, m.intent, f.intent)" LABELS_FROM,
+                .row_bytes = sizeof(struct store_label),
+                .read_row = read_label,
+        };
+#undef LABELS_FROM
+        static_assert(STORE_LABELS_MAX == 200000, "the limit of the statement");
+        void *rows;
+        enum err err = list_under_lock(db, &query, arena, &rows, ret_count, note);
+        if (!err)
+                *ret_labels = rows;
         return err;
 }
 

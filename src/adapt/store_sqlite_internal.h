@@ -145,6 +145,11 @@ void reader_replay(struct store *store, struct store_replay *replay);
 void reader_find_message(struct store *store, struct store_message_query *query);
 void reader_list_reviews(struct store *store, struct store_reviews_query *query);
 
+void reader_add_feedback(struct store *store, struct store_feedback *feedback);
+
+/* store_sqlite_feedback.c: waits for the writer. */
+enum err feedback_add(struct store_sqlite *db, const struct store_feedback *feedback, struct err_note *note) MUST_USE;
+
 /* store_sqlite_admin.c */
 enum err admin_reader_open(struct store_sqlite *db, struct err_note *note) MUST_USE;
 void admin_reader_close(struct store_sqlite *db);

@@ -164,7 +164,7 @@ static enum err list_reviews(struct reader *reader, void *op, struct err_note *n
 struct lookup {
         struct work work;
         struct facade *facade;
-        enum reader_stmt which;
+        enum reader_stmt which; /* READER_COUNT: feedback, which waits for the writer instead */
         void *op;
         struct task *task; /* of the op */
         enum err *ret_result;
@@ -176,16 +176,23 @@ static enum err (*const lookups[READER_COUNT])(struct reader *reader, void *op, 
         [READER_REVIEWS] = list_reviews,
 };
 
-static void run_lookup(struct work *work)
+static enum err look_up(struct store_sqlite *db, const struct lookup *lookup)
 {
-        struct lookup *lookup = list_item(work, struct lookup, work);
-        struct store_sqlite *db = lookup->facade->db;
         struct err_note note = {.text = "a stored value is not one of this program's"};
         pthread_mutex_lock(&db->reader.lock);
         enum err err = lookups[lookup->which](&db->reader, lookup->op, &note);
         (void)sqlite3_reset(db->reader.stmts[lookup->which]);
         pthread_mutex_unlock(&db->reader.lock);
         writer_report(db, err, &note);
+        return err;
+}
+
+static void run_lookup(struct work *work)
+{
+        struct lookup *lookup = list_item(work, struct lookup, work);
+        struct store_sqlite *db = lookup->facade->db;
+        bool is_feedback = lookup->which == READER_COUNT;
+        enum err err = is_feedback ? feedback_add(db, lookup->op, NULL) : look_up(db, lookup);
         *lookup->ret_result = err == ERR_INTERNAL || err == ERR_FORBIDDEN ? ERR_UNAVAILABLE : err;
 }
 
@@ -246,6 +253,18 @@ void reader_find_message(struct store *store, struct store_message_query *op)
 {
         op->task.run = finish_find_message;
         start_lookup(store, READER_MESSAGE, op, &op->task, &op->result);
+}
+
+static void finish_feedback(struct task *task)
+{
+        struct store_feedback *op = list_item(task, struct store_feedback, task);
+        op->done(op);
+}
+
+void reader_add_feedback(struct store *store, struct store_feedback *op)
+{
+        op->task.run = finish_feedback;
+        start_lookup(store, READER_COUNT, op, &op->task, &op->result);
 }
 
 static void finish_list_reviews(struct task *task)

@@ -49,6 +49,12 @@ static const char *const steps[] = {
         " tags TEXT, updated_at INTEGER NOT NULL) STRICT;"
 
         "CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) STRICT, WITHOUT ROWID;",
+
+        /* 2: what reviewers say about decisions; key_id is theirs. */
+        "CREATE TABLE feedback("
+        " message_row INTEGER NOT NULL, key_id INTEGER NOT NULL, created_at INTEGER NOT NULL,"
+        " is_right INTEGER NOT NULL, category TEXT, intent TEXT, comment TEXT,"
+        " PRIMARY KEY(message_row, key_id)) STRICT, WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

@@ -2,11 +2,13 @@
 #include "api/call.h"
 
 #include "api/trace.h"
+#include "base/base32.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "text/redact.h"
 
 #include <assert.h>
+#include <string.h>
 
 void call_add_header(struct call *call, const char *name, struct str value)
 {
@@ -127,6 +129,41 @@ void call_problem(struct call *call, enum problem problem, const struct problem_
                 call_add_header(call, "Retry-After", arena_format(call->arena, "%u", used.retry_after_s));
         call->reason = problem_code(problem);
         call_answer(call, problem_status(problem), "application/problem+json", buf_str(buf));
+}
+
+/* application/json, perhaps with a charset that is UTF-8. */
+static bool is_json(struct str content_type)
+{
+        struct str rest = content_type;
+        if (!str_equal_nocase(str_trim(str_split(&rest, ';')), STR("application/json")))
+                return false;
+        while (rest.ptr) {
+                struct str parameter = str_trim(str_split(&rest, ';'));
+                struct str value = parameter;
+                struct str name = str_split(&value, '=');
+                bool is_charset = str_equal_nocase(name, STR("charset"));
+                if (is_charset && !str_equal_nocase(value, STR("utf-8")) && !str_equal_nocase(value, STR("\"utf-8\"")))
+                        return false;
+        }
+        return true;
+}
+
+bool call_has_json(const struct call *call)
+{
+        return is_json(exchange_header(call->exchange, STR("content-type")));
+}
+
+bool call_message_id(const struct call *call, struct record_id *ret_id)
+{
+        struct str prefix = STR("msg_");
+        struct str path = call->request->path;
+        size_t before = strlen(call->route->path);
+        size_t behind = call->route->suffix ? strlen(call->route->suffix) : 0;
+        if (path.len < before + behind)
+                return false;
+        struct str text = {path.ptr + before, path.len - before - behind};
+        return str_starts_with(text, prefix) &&
+               base32_decode((struct str){text.ptr + prefix.len, text.len - prefix.len}, &ret_id->row, &ret_id->check);
 }
 
 struct store_viewer call_viewer(const struct call *call)

@@ -30,6 +30,7 @@ struct route {
         unsigned label;    /* of the metrics' route label */
         bool is_logged;    /* also when all went well */
         void (*handle)(struct call *call);
+        const char *suffix; /* behind that segment; NULL: none */
 };
 
 struct api {
@@ -84,6 +85,12 @@ void call_problem(struct call *call, enum problem problem, const struct problem_
 /* The RateLimit headers; nothing where there is no limit. */
 void call_add_rate_headers(struct call *call, const struct rate_limit_answer *rate);
 
+/* Whether the body says that it is JSON in UTF-8. */
+bool call_has_json(const struct call *call);
+
+/* The id between the route's path and its suffix; false when there is none of that form. */
+bool call_message_id(const struct call *call, struct record_id *ret_id);
+
 /* What the key may see of other people's messages. */
 struct store_viewer call_viewer(const struct call *call);
 
@@ -95,5 +102,6 @@ void metrics_handle(struct call *call);
 void openapi_handle(struct call *call);
 void messages_handle(struct call *call);
 void reviews_handle(struct call *call);
+void feedback_handle(struct call *call);
 
 #endif

@@ -11,23 +11,6 @@
 
 enum { IDEMPOTENCY_KEY_MAX = 255 };
 
-/* application/json, perhaps with a charset that is UTF-8. */
-static bool is_json(struct str content_type)
-{
-        struct str rest = content_type;
-        if (!str_equal_nocase(str_trim(str_split(&rest, ';')), STR("application/json")))
-                return false;
-        while (rest.ptr) {
-                struct str parameter = str_trim(str_split(&rest, ';'));
-                struct str value = parameter;
-                struct str name = str_split(&value, '=');
-                bool is_charset = str_equal_nocase(name, STR("charset"));
-                if (is_charset && !str_equal_nocase(value, STR("utf-8")) && !str_equal_nocase(value, STR("\"utf-8\"")))
-                        return false;
-        }
-        return true;
-}
-
 /* NULL when no key was sent; *ret_is_valid false when it is not one. */
 static const struct idempotency *idempotency(struct call *call, struct arena *arena, int64_t now_ms, bool *ret_is_valid)
 {
@@ -172,7 +155,7 @@ void classify_handle(struct call *call)
         struct api *api = call->api;
         struct err_note note = {.text = ""};
         bool is_valid_key;
-        if (!is_json(exchange_header(call->exchange, STR("content-type")))) {
+        if (!call_has_json(call)) {
                 call_problem(call, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
                 return;
         }

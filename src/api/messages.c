@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/call.h"
 
-#include "base/base32.h"
-
 #include <assert.h>
-#include <string.h>
 
 enum { ARENA_BYTES = 1 << 20 };
 
@@ -41,13 +38,8 @@ static void cancelled(void *arg)
 
 void messages_handle(struct call *call)
 {
-        struct str prefix = STR("msg_");
-        struct str path = call->request->path;
-        struct str text = {path.ptr + strlen(call->route->path), path.len - strlen(call->route->path)};
         struct record_id id;
-        bool is_id = str_starts_with(text, prefix) &&
-                     base32_decode((struct str){text.ptr + prefix.len, text.len - prefix.len}, &id.row, &id.check);
-        if (!is_id) {
+        if (!call_message_id(call, &id)) {
                 call_problem(call, PROBLEM_NOT_FOUND, NULL);
                 return;
         }

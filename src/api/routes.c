@@ -23,11 +23,19 @@ static const struct route routes[] = {
          METRIC_ROUTE_METRICS, false, metrics_handle},
         {"openapi", "/openapi.json", false, HTTP_METHOD_GET, ACCESS_OPEN, 0, METRIC_ROUTE_OPENAPI, false,
          openapi_handle},
+        {"feedback", "/api/v1/messages/", true, HTTP_METHOD_POST, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
+         METRIC_ROUTE_FEEDBACK, true, feedback_handle, "/feedback"},
         {"messages", "/api/v1/messages/", true, HTTP_METHOD_GET, ACCESS_PRIVATE,
          SCOPE_CLASSIFY | SCOPE_REVIEW | SCOPE_ADMIN, METRIC_ROUTE_MESSAGES, true, messages_handle},
         {"reviews", "/api/v1/reviews", false, HTTP_METHOD_GET, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
          METRIC_ROUTE_REVIEWS, true, reviews_handle},
 };
+
+/* Absent: nothing has to follow. */
+static bool ends_with(struct str path, struct str suffix)
+{
+        return path.len >= suffix.len && str_equal((struct str){path.ptr + path.len - suffix.len, suffix.len}, suffix);
+}
 
 static const struct route *find_route(struct str path)
 {
@@ -35,7 +43,7 @@ static const struct route *find_route(struct str path)
                 struct str known = str_from(routes[i].path);
                 bool is_match = routes[i].is_prefix ? str_starts_with(path, known) && path.len > known.len
                                                     : str_equal(path, known);
-                if (is_match)
+                if (is_match && ends_with(path, str_from(routes[i].suffix)))
                         return &routes[i];
         }
         return NULL;

@@ -14,6 +14,7 @@
  * kb.list {} -> {"articles":[{"id","title","locale","url"}]}
  * kb.delete {"id"} -> {"id"}
  * kb.search {"query"[,"limit"]} -> {"hits":[{"id","title","url","score"}]}
+ * feedback.list {} -> {"rows":[{"text","category"[,"intent"]}]}: rows as `triaged train` reads them
  */
 #ifndef PORT_ADMIN_H
 #define PORT_ADMIN_H

@@ -128,6 +128,20 @@ struct store_reviews_query {
         void (*done)(struct store_reviews_query *query);
 };
 
+/* What a reviewer says about a decision. One for each reviewer and message: the last one counts. */
+struct store_feedback {
+        struct task task;
+        struct record_id id;
+        struct store_viewer viewer; /* its key_id is the reviewer's; 0: without a key */
+        int64_t now_ms;
+        bool is_right;
+        enum category category; /* what would have been right; CATEGORY_COUNT: not said */
+        enum intent intent;     /* INTENT_NONE: not said */
+        struct safe_text comment; /* absent when there is none */
+        enum err result;
+        void (*done)(struct store_feedback *feedback);
+};
+
 struct store_ops {
         /* A row number that nobody else gets, and a fresh check. Never blocks. */
         struct record_id (*reserve)(struct store *store);
@@ -135,6 +149,7 @@ struct store_ops {
         void (*replay)(struct store *store, struct store_replay *replay);
         void (*find_message)(struct store *store, struct store_message_query *query);
         void (*list_reviews)(struct store *store, struct store_reviews_query *query);
+        void (*add_feedback)(struct store *store, struct store_feedback *feedback);
 };
 
 struct store {

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What reviewers say about decisions: written as administration is, between two batches, as it comes
+ * at the pace of people. */
+#include "adapt/store_sqlite_internal.h"
+
+enum { FEEDBACK_ROOM_BYTES = 16384 };
+
+struct feedback_call {
+        struct store_call call;
+        const struct store_feedback *feedback;
+};
+
+/* As for look-ups: what another key may not see does not exist for it. */
+static enum err check_message(sqlite3 *db, const struct store_feedback *feedback, struct err_note *note)
+{
+        sqlite3_stmt *stmt;
+        enum err err = sqlite_db_prepare(db, "SELECT key_id, check_word FROM message WHERE id = ?", &stmt, note);
+        if (err)
+                return err;
+        struct sqlite_binder b = {.stmt = stmt};
+        bind_i64(&b, (int64_t)feedback->id.row);
+        int code = sqlite3_step(stmt);
+        if (code == SQLITE_ROW) {
+                bool is_visible = feedback->viewer.sees_all ||
+                                  sqlite3_column_int64(stmt, 0) == feedback->viewer.key_id;
+                if (!is_visible || (uint64_t)sqlite3_column_int64(stmt, 1) != feedback->id.check)
+                        err = ERR_NOT_FOUND;
+        } else {
+                err = code == SQLITE_DONE ? ERR_NOT_FOUND : sqlite_db_err(db, code, note);
+        }
+        (void)sqlite3_finalize(stmt);
+        return err;
+}
+
+static enum err write_feedback(struct store_call *call, sqlite3 *db, struct err_note *note)
+{
+        const struct store_feedback *feedback = list_item(call, struct feedback_call, call)->feedback;
+        sqlite3_stmt *stmt;
+        enum err err = check_message(db, feedback, note);
+        if (!err)
+                err = sqlite_db_prepare(db, "INSERT OR REPLACE INTO feedback VALUES(?,?,?,?,?,?,?)", &stmt, note);
+        if (err)
+                return err;
+        struct sqlite_binder b = {.stmt = stmt};
+        bind_i64(&b, (int64_t)feedback->id.row);
+        bind_i64(&b, feedback->viewer.key_id);
+        bind_i64(&b, feedback->now_ms);
+        bind_i64(&b, feedback->is_right);
+        bind_word(&b, feedback->category == CATEGORY_COUNT ? NULL : category_name(feedback->category));
+        bind_word(&b, feedback->intent == INTENT_NONE ? NULL : intent_name(feedback->intent));
+        bind_text(&b, feedback->comment.safe);
+        int code = b.code == SQLITE_OK ? sqlite_db_run(stmt) : b.code;
+        if (code != SQLITE_OK)
+                err = sqlite_db_err(db, code, note);
+        (void)sqlite3_finalize(stmt);
+        return err;
+}
+
+enum err feedback_add(struct store_sqlite *db, const struct store_feedback *feedback, struct err_note *note)
+{
+        struct feedback_call call = {
+                .call = {.run = write_feedback, .room_bytes = FEEDBACK_ROOM_BYTES},
+                .feedback = feedback,
+        };
+        return writer_call(db, &call.call, note);
+}
