@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapt/admin_store.h"
 
+#include "adapt/admin_internal.h"
 #include "adapt/knowledge.h"
-#include "base/json_reader.h"
-#include "base/json_writer.h"
 #include "core/scope.h"
 #include "text/redact.h"
 
 #include <time.h>
 
 enum { JSON_MAX_DEPTH = 16, KEY_RANDOM_BYTES = 32, SEARCH_MAX_HITS = 50, IMPORT_MAX_ARTICLES = KB_ARTICLES_MAX };
-
-/* One operation under way. */
-struct operation {
-        struct store_sqlite *db;
-        struct json arguments;
-        struct arena *arena;
-        struct json_writer result;
-        struct err_note *note;
-        int64_t now_ms;
-};
 
 static int64_t wall_ms(void)
 {
@@ -28,7 +17,7 @@ static int64_t wall_ms(void)
         return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static struct str text_argument(const struct operation *op, struct json object, const char *name)
+struct str text_argument(const struct operation *op, struct json object, const char *name)
 {
         struct json value;
         struct str text = {0};
@@ -302,29 +291,6 @@ static enum err kb_find(struct operation *op)
         return ERR_OK;
 }
 
-static enum err feedback_list(struct operation *op)
-{
-        struct store_label *labels;
-        size_t count;
-        enum err err = store_sqlite_list_labels(op->db, op->arena, &labels, &count, op->note);
-        if (err)
-                return err;
-        json_key(&op->result, "rows");
-        json_open(&op->result, '[');
-        for (size_t i = 0; i < count; i++) {
-                bool is_outside = labels[i].intent == INTENT_OTHER;
-                const char *category = is_outside ? "out_of_scope" : category_name(labels[i].category);
-                json_open(&op->result, '{');
-                json_member(&op->result, "text", labels[i].text);
-                json_member(&op->result, "category", str_from(category));
-                if (labels[i].intent != INTENT_NONE)
-                        json_member(&op->result, "intent", str_from(intent_name(labels[i].intent)));
-                json_close(&op->result, '}');
-        }
-        json_close(&op->result, ']');
-        return ERR_OK;
-}
-
 static const struct {
         struct str name;
         enum err (*run)(struct operation *op);
@@ -333,7 +299,9 @@ static const struct {
         {STR_INIT("key.revoke"), key_revoke}, {STR_INIT("kb.import"), kb_import},
         {STR_INIT("kb.import_part"), kb_import}, {STR_INIT("kb.list"), kb_list},
         {STR_INIT("kb.delete"), kb_delete}, {STR_INIT("kb.search"), kb_find},
-        {STR_INIT("feedback.list"), feedback_list},
+        {STR_INIT("feedback.list"), feedback_list}, {STR_INIT("model.list"), model_list},
+        {STR_INIT("model.add"), model_add}, {STR_INIT("model.activate"), model_activate},
+        {STR_INIT("model.rollback"), model_rollback}, {STR_INIT("model.train"), model_train},
 };
 
 static enum err run(struct operation *op, struct str name)
@@ -360,6 +328,7 @@ static enum err execute(struct admin *admin, struct str name, struct str argumen
         arena_init(&arena, KNOWLEDGE_ARENA_BYTES);
         struct operation op = {
                 .db = store->db,
+                .directory = store->directory,
                 .arena = &arena,
                 .result = {.buf = result},
                 .note = note,
@@ -373,7 +342,7 @@ static enum err execute(struct admin *admin, struct str name, struct str argumen
         return err;
 }
 
-void admin_store_init(struct admin_store *admin, struct store_sqlite *db)
+void admin_store_init(struct admin_store *admin, struct store_sqlite *db, const char *directory)
 {
-        *admin = (struct admin_store){.admin = {.execute = execute}, .db = db};
+        *admin = (struct admin_store){.admin = {.execute = execute}, .db = db, .directory = directory};
 }

@@ -10,8 +10,9 @@
 struct admin_store {
         struct admin admin;
         struct store_sqlite *db;
+        const char *directory; /* the data directory, borrowed */
 };
 
-void admin_store_init(struct admin_store *admin, struct store_sqlite *db);
+void admin_store_init(struct admin_store *admin, struct store_sqlite *db, const char *directory);
 
 #endif

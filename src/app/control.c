@@ -23,6 +23,9 @@ static enum err changed(void *arg, struct str operation, struct err_note *note)
                 err = parts_load_keys(parts, note);
         if (str_equal(operation, STR("kb.import")) || str_equal(operation, STR("kb.delete")))
                 err = parts_load_knowledge(parts, note);
+        if (str_equal(operation, STR("model.activate")) || str_equal(operation, STR("model.rollback")) ||
+            str_equal(operation, STR("model.train")))
+                err = parts_load_model(parts, note);
         if (err)
                 LOG(FAULT, log_note("reason", note));
         return err;

@@ -2,6 +2,7 @@
 #include "app/parts.h"
 
 #include "adapt/knowledge.h"
+#include "adapt/model_store.h"
 #include "app/app.h"
 #include "app/process_sample.h"
 #include "base/log.h"
@@ -77,7 +78,7 @@ static enum err open_store(struct parts *parts, struct err_note *note)
         readiness_set(&parts->readiness, PART_STORE, PART_OK, ERR_OK);
         enum err err = store_sqlite_open(&config, &parts->db, note);
         if (!err)
-                admin_store_init(&parts->admin, parts->db);
+                admin_store_init(&parts->admin, parts->db, data_dir_path(parts->directory));
         return err;
 }
 
@@ -95,6 +96,37 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note)
                 return err;
         LOG(POLICY_LOADED, log_safe("policy_version", (struct safe_text){policy_facts(policy)->version}));
         snapshot_replace_policy(parts->snapshots, policy);
+        return ERR_OK;
+}
+
+static void tell_model(const struct model *model)
+{
+        const struct model_metrics *metrics = model_metrics(model);
+        METRIC_SET(MODEL_LINES, 0, metrics->lines);
+        METRIC_SET(MODEL_LABELS, 0, model_local(model)->lines);
+        METRIC_SET(MODEL_MACRO_F1, 0, (double)metrics->macro_f1);
+        METRIC_SET(MODEL_CALIBRATION_ERROR, 0, (double)metrics->calibration_error);
+        METRIC_SET(MODEL_SAFETY_THRESHOLD, 0, (double)model_calibration(model)->safety_threshold);
+        METRIC_SET(MODEL_SAFETY_RECALL, 0, (double)metrics->safety_recall);
+        METRIC_SET(MODEL_FALSE_ALARMS, 0, (double)metrics->safety_false_alarms);
+        for (uint32_t i = 0; i < MODEL_BINS; i++) {
+                METRIC_SET(MODEL_BIN_LINES, i, metrics->bins[i].lines);
+                METRIC_SET(MODEL_BIN_CONFIDENCE, i, (double)metrics->bins[i].confidence);
+                METRIC_SET(MODEL_BIN_ACCURACY, i, (double)metrics->bins[i].accuracy);
+        }
+        LOG(MODEL_LOADED, log_safe("model_version", (struct safe_text){model_version(model)}));
+}
+
+static_assert((int)METRIC_MODEL_BIN_COUNT == (int)MODEL_BINS, "each bin has its label");
+
+enum err parts_load_model(struct parts *parts, struct err_note *note)
+{
+        struct model *model;
+        enum err err = model_store_open_active(data_dir_path(parts->directory), &model, note);
+        if (err)
+                return err;
+        tell_model(model);
+        snapshot_replace_model(parts->snapshots, model);
         return ERR_OK;
 }
 
@@ -178,15 +210,27 @@ static enum err seed_knowledge(struct parts *parts, struct err_note *note)
         return ERR_OK;
 }
 
+/* The built-in one goes on where the active one cannot be read: another program may have made it. */
+static enum err open_model(struct parts *parts, struct model **ret_model, struct err_note *note)
+{
+        enum err err = model_store_open_active(data_dir_path(parts->directory), ret_model, note);
+        if (err) {
+                LOG(MODEL_REFUSED, log_note("reason", note));
+                err = model_open(model_embedded(), ret_model, note);
+        }
+        if (err)
+                return err_prefix(note, err, "the built-in model: ");
+        tell_model(*ret_model);
+        readiness_set(&parts->readiness, PART_MODEL, PART_OK, ERR_OK);
+        return ERR_OK;
+}
+
 static enum err open_snapshots(struct parts *parts, struct err_note *note)
 {
         struct policy *policy;
         struct kb_index *index;
-        enum err err = model_open(model_embedded(), &parts->model, note);
-        if (err)
-                return err_prefix(note, err, "the built-in model: ");
-        readiness_set(&parts->readiness, PART_MODEL, PART_OK, ERR_OK);
-        err = seed_knowledge(parts, note);
+        struct model *model;
+        enum err err = seed_knowledge(parts, note);
         if (err)
                 return err;
         err = policy_load(policy_directory(parts), &policy, note);
@@ -198,12 +242,14 @@ static enum err open_snapshots(struct parts *parts, struct err_note *note)
                 LOG(FAULT, log_note("reason", note));
                 err = kb_index_new(NULL, 0, &index, note);
         }
+        if (!err && (err = open_model(parts, &model, note)) != ERR_OK)
+                kb_index_free(index);
         if (err) {
                 policy_unref(policy);
                 return err;
         }
         readiness_set(&parts->readiness, PART_POLICY, PART_OK, ERR_OK);
-        parts->snapshots = snapshot_holder_new(policy, parts->model, index);
+        parts->snapshots = snapshot_holder_new(policy, model, index);
         return ERR_OK;
 }
 
@@ -239,7 +285,6 @@ void parts_close(struct parts *parts)
         otlp_close(parts->otlp);
         snapshot_holder_free(parts->snapshots);
         keyring_holder_free(parts->keyrings);
-        model_free(parts->model);
         store_sqlite_close(parts->db);
         data_dir_close(parts->directory);
         rate_limit_free(parts->rate_limit);

@@ -27,7 +27,6 @@ struct parts {
         struct data_dir *directory;
         struct digest digest_key;
         struct store_sqlite *db;
-        struct model *model;
         struct snapshot_holder *snapshots;
         struct keyring_holder *keyrings;
         struct rate_limit *rate_limit;
@@ -57,10 +56,11 @@ enum err parts_open(struct parts *parts, struct err_note *note) MUST_USE;
 /* Everything that parts_open() got to, backwards. The sockets are closed by then. */
 void parts_close(struct parts *parts);
 
-/* Reads policy, keys or knowledge base anew; on failure what was there stays. */
+/* Reads policy, keys, knowledge base or model anew; on failure what was there stays. */
 enum err parts_load_policy(struct parts *parts, struct err_note *note) MUST_USE;
 enum err parts_load_keys(struct parts *parts, struct err_note *note) MUST_USE;
 enum err parts_load_knowledge(struct parts *parts, struct err_note *note) MUST_USE;
+enum err parts_load_model(struct parts *parts, struct err_note *note) MUST_USE;
 
 /* The control socket and its thread. */
 enum err control_start(struct parts *parts, struct err_note *note) MUST_USE;

@@ -72,7 +72,7 @@ enum err cli_admin_open(const struct settings *settings, struct cli_admin **ret_
                 cli_admin_close(admin);
                 return err;
         }
-        admin_store_init(&admin->local, admin->db);
+        admin_store_init(&admin->local, admin->db, data_dir_path(admin->directory));
         *ret_admin = admin;
         return ERR_OK;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/decide.h"
 
+#include "text/model_score.h"
+
 #include <math.h>
 
 static enum severity floor_of(const struct policy_facts *policy, enum intent intent)
@@ -32,14 +34,9 @@ double decide_safety_threshold(const struct snapshot *snapshot)
         return own >= 0 ? own : (double)model_calibration(snapshot->model)->safety_threshold;
 }
 
-/* Safety by its own threshold; else the likelier of the other two. */
 static enum category category_of(const struct snapshot *snapshot, const struct model_verdict *classified)
 {
-        const double *probabilities = classified->probabilities;
-        if (probabilities[CATEGORY_SAFETY_COMPLIANCE] >= decide_safety_threshold(snapshot))
-                return CATEGORY_SAFETY_COMPLIANCE;
-        return probabilities[CATEGORY_SERVICE_ACTION] > probabilities[CATEGORY_INFORMATIONAL] ? CATEGORY_SERVICE_ACTION
-                                                                                              : CATEGORY_INFORMATIONAL;
+        return model_category(classified->probabilities, decide_safety_threshold(snapshot));
 }
 
 static bool is_sure(const struct snapshot *snapshot, const struct model_verdict *classified)

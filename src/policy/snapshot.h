@@ -14,14 +14,14 @@
 
 struct snapshot {
         struct policy *policy;
-        const struct model *model; /* lives as long as the process */
+        const struct model *model;
         struct kb_index *knowledge;
 };
 
 struct snapshot_holder;
 
-/* Takes one reference to `policy` and owns `knowledge` from now on; borrows `model`. */
-struct snapshot_holder *snapshot_holder_new(struct policy *policy, const struct model *model,
+/* Takes one reference to `policy` and owns `model` and `knowledge` from now on. */
+struct snapshot_holder *snapshot_holder_new(struct policy *policy, struct model *model,
                                             struct kb_index *knowledge);
 
 /* After every pin was given back. */
@@ -32,8 +32,9 @@ const struct snapshot *snapshot_pin(struct snapshot_holder *holder);
 const struct snapshot *snapshot_repin(const struct snapshot *snapshot);
 void snapshot_unpin(const struct snapshot *snapshot);
 
-/* Later pins see the new part; older pins keep theirs. Both take what they are given. */
+/* Later pins see the new part; older pins keep theirs. All take what they are given. */
 void snapshot_replace_policy(struct snapshot_holder *holder, struct policy *policy);
+void snapshot_replace_model(struct snapshot_holder *holder, struct model *model);
 void snapshot_replace_knowledge(struct snapshot_holder *holder, struct kb_index *knowledge);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Administration of one data directory: keys and knowledge base.
+/* Administration of one data directory: keys, knowledge base, what reviewers said, models.
  *
  * An operation is a name, its arguments as a JSON object and a JSON object as its result, so that
  * the command line does the same thing whether it opens the store itself or asks the server that
@@ -15,6 +15,13 @@
  * kb.delete {"id"} -> {"id"}
  * kb.search {"query"[,"limit"]} -> {"hits":[{"id","title","url","score"}]}
  * feedback.list {} -> {"rows":[{"text","category"[,"intent"]}]}: rows as `triaged train` reads them
+ * model.list {} -> {"models":[{"version","is_active","made_at"}]}, the built-in model first
+ * model.add {"path"} -> {"version"}: a file that the owner of the data directory can read
+ * model.activate {"version"} -> {"version"}
+ * model.rollback {} -> {"version"}: of the one that was active before
+ * model.train {} -> {"version","is_activated","labels","held_back","before":{…},"after":{…}}: learns from
+ *   feedback; a fixed share of the labels is never trained on, and the new model is activated only when
+ *   on those neither macro_f1 nor safety_recall is lower than the active model's
  */
 #ifndef PORT_ADMIN_H
 #define PORT_ADMIN_H

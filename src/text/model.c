@@ -24,7 +24,8 @@ static_assert((int)FEATURE_CHUNK_WORDS <= (int)BLOCK, "a chunk is one block");
 static_assert((int)FEATURE_CHUNK_CHARS <= (int)BLOCK, "a chunk is one block");
 
 struct model {
-        const struct model_file *file; /* borrows */
+        const struct model_file *file; /* borrows, or owns through `taken` */
+        struct model_file *taken;
         char version[sizeof "local-" + VERSION_DIGITS];
 };
 
@@ -44,8 +45,21 @@ enum err model_open(struct str bytes, struct model **ret_model, struct err_note 
         return ERR_OK;
 }
 
+enum err model_take(struct model_file *file, struct model **ret_model, struct err_note *note)
+{
+        enum err err = model_open((struct str){(const char *)file, sizeof *file}, ret_model, note);
+        if (err)
+                free(file);
+        else
+                (*ret_model)->taken = file;
+        return err;
+}
+
 void model_free(struct model *model)
 {
+        if (!model)
+                return;
+        free(model->taken);
         free(model);
 }
 

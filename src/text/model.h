@@ -33,6 +33,10 @@ struct model_verdict {
  * once to verify its checksum: some milliseconds. */
 enum err model_open(struct str bytes, struct model **ret_model, struct err_note *note) MUST_USE;
 
+/* The same with a file on the heap, which the model owns from now on, also after a failure. */
+enum err model_take(struct model_file *file, struct model **ret_model, struct err_note *note) MUST_USE;
+
+/* NULL is allowed. */
 void model_free(struct model *model);
 
 /* Allocates nothing; microseconds for a short message, and at most the work of 8 KiB of text.

@@ -23,6 +23,15 @@ static inline size_t model_class_of(size_t intent)
                                             : (size_t)intent_category((enum intent)intent);
 }
 
+/* Safety by its own threshold; else the likelier of the other two (doc/decisions/0010). */
+static inline enum category model_category(const double probabilities[CATEGORY_COUNT], double safety_threshold)
+{
+        if (probabilities[CATEGORY_SAFETY_COMPLIANCE] >= safety_threshold)
+                return CATEGORY_SAFETY_COMPLIANCE;
+        return probabilities[CATEGORY_SERVICE_ACTION] > probabilities[CATEGORY_INFORMATIONAL] ? CATEGORY_SERVICE_ACTION
+                                                                                              : CATEGORY_INFORMATIONAL;
+}
+
 /* In place; `count` >= 1. */
 void softmax(float *scores, size_t count);
 

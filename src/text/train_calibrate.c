@@ -151,13 +151,11 @@ struct decision {
 
 static struct decision decide_line(const struct model_probabilities *result, float threshold, size_t truth)
 {
-        const float *classes = result->classes;
-        enum category category = CATEGORY_INFORMATIONAL;
-        if (classes[CATEGORY_SAFETY_COMPLIANCE] >= threshold)
-                category = CATEGORY_SAFETY_COMPLIANCE;
-        else if (classes[CATEGORY_SERVICE_ACTION] > classes[CATEGORY_INFORMATIONAL])
-                category = CATEGORY_SERVICE_ACTION;
-        return (struct decision){classes[category], category, category == truth};
+        double probabilities[CATEGORY_COUNT];
+        for (enum category c = 0; c < CATEGORY_COUNT; c++)
+                probabilities[c] = (double)result->classes[c];
+        enum category category = model_category(probabilities, (double)threshold);
+        return (struct decision){result->classes[category], category, category == truth};
 }
 
 static int by_falling_probability(const void *a, const void *b)

@@ -107,3 +107,138 @@ def test_without_feedback_there_is_nothing_to_train_on(make_server, tmp_path):
     server = make_server().start()
     done = server.cli("train", "--feedback", "--out", tmp_path / "model.bin", "--data-dir", server.data_dir)
     assert done.returncode == 1 and "nobody has given feedback" in done.stderr, done
+
+
+# ---- Learning ----
+
+def teach(server, count=40, right=None):
+    """Feedback on invented words: two of three messages are requests, one is a question."""
+    labels = right or {"fribble": "order_change", "grumple": "cancellation"}
+    for i in range(count):
+        for word, intent in labels.items():
+            message = server.decide(f"wozzle {i} is to {word} at once")["message_id"]
+            assert give(server, message, {"verdict": "wrong", "intent": intent}).status == 200
+        message = server.decide(f"how high is wozzle {i} in the end")["message_id"]
+        assert give(server, message, {"verdict": "wrong", "intent": "faq"}).status == 200
+
+
+def model(server, *args):
+    return server.cli("model", *args, "--data-dir", server.data_dir)
+
+
+def versions(server):
+    """The versions that are listed, the active one first."""
+    rows = [line for line in model(server, "list").stdout.splitlines()]
+    return [line[2:].split()[0] for line in sorted(rows, key=lambda line: line[0] != "*")]
+
+
+def who_decided(server, text="wozzle 99 is to fribble at once"):
+    decision = server.decide(text)
+    return decision["intent"], decision["classifier"]["model"]
+
+
+def gauge(server, name):
+    return next(float(line.split()[-1]) for line in server.get("/metrics").body.decode().splitlines() if line.startswith(name + " "))
+
+
+def test_a_model_that_learnt_takes_over_in_the_running_server_and_can_be_taken_back(make_server):
+    server = make_server().start()
+    built_in = who_decided(server)[1]
+    assert versions(server) == ["built-in"] and gauge(server, "triaged_model_labels") == 0
+    assert gauge(server, "triaged_model_lines") > 1000 and 0 < gauge(server, "triaged_model_calibration_error") < 0.1
+    teach(server)
+    done = model(server, "train")
+    assert done.returncode == 0 and "it is active now" in done.stdout, done
+    intent, learnt = who_decided(server)
+    assert intent == "order_change" and learnt != built_in
+    assert versions(server) == [learnt, "built-in"]
+    assert 80 < gauge(server, "triaged_model_labels") < 120
+    # Nothing new was said: the same model again.
+    assert model(server, "train").returncode == 0 and versions(server) == [learnt, "built-in"]
+    server.stop()
+    server.start()
+    assert who_decided(server) == ("order_change", learnt)
+    done = model(server, "rollback")
+    assert done.returncode == 0 and built_in in done.stdout, done
+    assert who_decided(server)[1] == built_in
+    assert model(server, "activate", learnt).returncode == 0
+    assert who_decided(server)[1] == learnt
+    assert model(server, "activate", "built-in").returncode == 0
+    assert who_decided(server)[1] == built_in
+
+
+def test_a_model_that_is_worse_on_what_was_held_back_stays_inactive(make_server, tmp_path):
+    server = make_server().start()
+    teach(server)
+    assert "it is active now" in model(server, "train").stdout
+    good = who_decided(server)[1]
+    # The held-back labels keep their old word; all others now say the opposite.
+    rows = server.rows("SELECT f.message_row, m.text FROM feedback f JOIN message m ON m.id = f.message_row")
+    swap = {"fribble": "faq", "grumple": "faq", "in the end": "order_change"}
+    import hashlib
+    ids = {review: text for review, text in rows}
+    changed = 0
+    for row, text in ids.items():
+        if hashlib.sha256(text.encode()).digest()[0] < 51:
+            continue
+        message = json.loads(server.rows("SELECT answer FROM message WHERE id = ?", row)[0][0])["message_id"]
+        intent = next(new for word, new in swap.items() if word in text)
+        assert give(server, message, {"verdict": "wrong", "intent": intent}).status == 200
+        changed += 1
+    assert changed > 80
+    done = model(server, "train")
+    assert done.returncode == 0 and "stays inactive" in done.stdout, done
+    assert who_decided(server)[1] == good and len(versions(server)) == 3
+
+
+def test_too_few_labels_are_refused(make_server):
+    server = make_server().start()
+    teach(server, 5)
+    done = model(server, "train")
+    assert done.returncode == 1 and "at least 50" in done.stderr, done
+    assert versions(server) == ["built-in"]
+
+
+def test_files_are_added_the_last_five_are_kept_and_the_active_one(make_server, tmp_path):
+    server = make_server().start()
+    added = []
+    for i in range(7):
+        lines = tmp_path / "lines.jsonl"
+        lines.write_text(json.dumps({"text": f"wozzle number {chr(97 + i)}", "intent": "faq"}) + "\n")
+        assert server.cli("train", "--local", lines, "--out", tmp_path / "model.bin").returncode == 0
+        done = model(server, "add", tmp_path / "model.bin")
+        assert done.returncode == 0, done
+        added.append(done.stdout.split()[-1])
+        if i == 0:
+            assert model(server, "activate", added[0]).returncode == 0
+    assert set(versions(server)) == {"built-in", added[0], *added[-5:]} and versions(server)[0] == added[0]
+    assert len(set(added)) == 7
+
+
+def test_a_damaged_active_model_leaves_the_built_in_one(make_server, tmp_path):
+    server = make_server().start()
+    built_in = who_decided(server)[1]
+    teach(server)
+    assert "it is active now" in model(server, "train").stdout
+    active = versions(server)[0]
+    server.stop()
+    path = server.data_dir / "models" / (active + ".model")
+    path.write_bytes(path.read_bytes()[:-1])
+    server.start()
+    assert who_decided(server)[1] == built_in
+    refused = server.events("model_refused")
+    assert len(refused) == 1 and active in refused[0]["reason"]
+    assert model(server, "activate", active).returncode == 1
+    assert model(server, "rollback").returncode == 0
+
+
+@pytest.mark.parametrize("args", [[], ["nonsense"], ["activate"], ["add"], ["train", "x"], ["list", "x"]])
+def test_wrong_usage_exits_with_2(shared, args):
+    done = model(shared, *args)
+    assert done.returncode == 2 and done.stderr.strip() and done.stdout == "", done
+
+
+@pytest.mark.parametrize("version", ["local-000000000000", "../x", "", "LOCAL"])
+def test_unknown_versions_are_refused(shared, version):
+    done = model(shared, "activate", version)
+    assert done.returncode == 1 and done.stderr.strip(), done

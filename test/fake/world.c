@@ -341,7 +341,6 @@ void world_deinit(struct world *world)
                 free(world->records[i].text);
         }
         snapshot_holder_free(world->snapshots); /* asserts that nobody holds a pin */
-        model_free(world->model);
         kb_scratch_free(world->scratch);
         buf_deinit(&world->buf);
         rate_limit_free(world->rate_limit);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One operation of port/admin.h under way; shared by src/adapt/admin_*.c. */
+#ifndef ADAPT_ADMIN_INTERNAL_H
+#define ADAPT_ADMIN_INTERNAL_H
+
+#include "adapt/store_sqlite.h"
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+
+struct operation {
+        struct store_sqlite *db;
+        const char *directory;
+        struct json arguments;
+        struct arena *arena;
+        struct json_writer result;
+        struct err_note *note;
+        int64_t now_ms;
+};
+
+/* Absent when it is not there or no string. */
+struct str text_argument(const struct operation *op, struct json object, const char *name);
+
+/* admin_model.c */
+enum err feedback_list(struct operation *op);
+enum err model_list(struct operation *op);
+enum err model_add(struct operation *op);
+enum err model_activate(struct operation *op);
+enum err model_rollback(struct operation *op);
+enum err model_train(struct operation *op);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include "base/json_writer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Executes an operation with one text argument; `name` NULL: with none. */
+static int execute(struct admin *admin, struct json_parser *parser, const char *operation, const char *name,
+                   const char *value, struct json *ret_result)
+{
+        struct buf arguments;
+        struct json_writer w = {.buf = &arguments};
+        buf_init(&arguments, 65536);
+        json_open(&w, '{');
+        if (name)
+                json_member(&w, name, str_from(value));
+        json_close(&w, '}');
+        int status = cli_execute(admin, operation, buf_str(&arguments), parser, ret_result);
+        buf_deinit(&arguments);
+        return status;
+}
+
+static int list(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct json result, models, model, value;
+        if (!cli_all_taken(operands, 0, NULL))
+                return CLI_USAGE;
+        int status = execute(admin, parser, "model.list", NULL, NULL, &result);
+        if (status != CLI_OK || !json_find(result, STR("models"), &models))
+                return status;
+        struct json_iter iter = json_iter(models);
+        while (json_next(&iter, NULL, &model)) {
+                bool is_active = false;
+                if (json_find(model, STR("is_active"), &value))
+                        json_to_bool(value, &is_active);
+                printf("%c %-20.*s %.*s\n", is_active ? '*' : ' ', STR_ARGS(cli_text(model, "version")),
+                       STR_ARGS(cli_text(model, "made_at")));
+        }
+        return CLI_OK;
+}
+
+static int tell_version(int status, struct json result, const char *what)
+{
+        if (status == CLI_OK)
+                printf("%s %.*s\n", what, STR_ARGS(cli_text(result, "version")));
+        return status;
+}
+
+static int add(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct json result;
+        if (!cli_all_taken(operands, 1, "the model's file"))
+                return CLI_USAGE;
+        char *path = realpath(operands->items[0], NULL);
+        if (!path)
+                return cli_complain(CLI_FAILED, "%s: cannot be found", operands->items[0]);
+        int status = execute(admin, parser, "model.add", "path", path, &result);
+        free(path);
+        return tell_version(status, result, "added");
+}
+
+static int activate(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct json result;
+        if (!cli_all_taken(operands, 1, "the model's version"))
+                return CLI_USAGE;
+        int status = execute(admin, parser, "model.activate", "version", operands->items[0], &result);
+        return tell_version(status, result, "active is");
+}
+
+static int rollback(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct json result;
+        if (!cli_all_taken(operands, 0, NULL))
+                return CLI_USAGE;
+        int status = execute(admin, parser, "model.rollback", NULL, NULL, &result);
+        return tell_version(status, result, "active is again");
+}
+
+static double figure(struct json result, const char *when, const char *name)
+{
+        struct json score, value;
+        double number = 0;
+        if (json_find(result, str_from(when), &score) && json_find(score, str_from(name), &value))
+                json_to_double(value, &number);
+        return number;
+}
+
+static int64_t count_of(struct json result, const char *name)
+{
+        struct json value;
+        int64_t count = 0;
+        if (json_find(result, str_from(name), &value))
+                json_to_i64(value, &count);
+        return count;
+}
+
+static int train(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct json result, value;
+        bool is_activated = false;
+        if (!cli_all_taken(operands, 0, NULL))
+                return CLI_USAGE;
+        int status = execute(admin, parser, "model.train", NULL, NULL, &result);
+        if (status != CLI_OK)
+                return status;
+        if (json_find(result, STR("is_activated"), &value))
+                json_to_bool(value, &is_activated);
+        printf("%.*s has learnt from %lld labels\n", STR_ARGS(cli_text(result, "version")), (long long)count_of(result, "labels"));
+        printf("on %lld that were held back: macro-F1 %.3f (active model: %.3f), safety recall %.3f (%.3f)\n",
+               (long long)count_of(result, "held_back"), figure(result, "after", "macro_f1"),
+               figure(result, "before", "macro_f1"), figure(result, "after", "safety_recall"),
+               figure(result, "before", "safety_recall"));
+        puts(is_activated ? "it is active now" : "it is not better and stays inactive; `triaged model activate` may overrule that");
+        return CLI_OK;
+}
+
+typedef int model_action(struct admin *admin, struct json_parser *parser, struct settings_args *operands);
+
+static model_action *find_action(const char *name)
+{
+        static const struct {
+                const char *name;
+                model_action *run;
+        } actions[] = {{"list", list}, {"add", add}, {"activate", activate}, {"rollback", rollback}, {"train", train}};
+        for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+                if (strcmp(name, actions[i].name) == 0)
+                        return actions[i].run;
+        return NULL;
+}
+
+static int run(const struct cli *cli, const struct settings *settings, struct settings_args *operands)
+{
+        struct cli_admin *admin;
+        struct err_note note = {.text = ""};
+        (void)cli;
+        if (operands->count == 0)
+                return cli_complain(CLI_USAGE, "`triaged model` needs list, add, activate, rollback or train; see --help");
+        model_action *action = find_action(operands->items[0]);
+        if (!action)
+                return cli_complain(CLI_USAGE, "`triaged model %s` does not exist; see --help", operands->items[0]);
+        if (cli_admin_open(settings, &admin, &note) != ERR_OK)
+                return cli_complain(CLI_FAILED, "%s", note.text);
+        struct json_parser *parser = cli_parser_new();
+        operands->items++;
+        operands->count--;
+        int status = action(cli_admin(admin), parser, operands);
+        json_parser_free(parser);
+        cli_admin_close(admin);
+        return status;
+}
+
+const struct cli_command cli_model = {
+        .name = "model",
+        .summary = "list, add, activate and roll back models, and learn from feedback",
+        .help = "usage: triaged model list\n"
+                "       triaged model train\n"
+                "       triaged model add FILE\n"
+                "       triaged model activate VERSION\n"
+                "       triaged model rollback\n\n"
+                "`train` learns from what reviewers said, on top of the built-in model. A fixed fifth of the labels\n"
+                "is never trained on; the new model becomes active only when neither macro-F1 nor safety recall\n"
+                "is lower there than the active model's. The last five models are kept in DATA_DIR/models;\n"
+                "`built-in` is always there. Works beside a running server, which changes over at once and\n"
+                "lets requests under way end with the model they began with.\n",
+        .run = run,
+};
