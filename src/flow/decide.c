@@ -39,12 +39,23 @@ static enum category category_of(const struct snapshot *snapshot, const struct m
         return model_category(classified->probabilities, decide_safety_threshold(snapshot));
 }
 
+/* Proven on labels of this installation, or the policy wants no proof. */
+static bool is_trusted(const struct snapshot *snapshot, enum category category, double probability)
+{
+        const struct llm_policy *llm = &policy_facts(snapshot->policy)->llm;
+        const struct model_metrics *metrics = model_metrics(snapshot->model);
+        if (llm->trusts_unmeasured || llm->local_is_enough[category] == 0)
+                return true;
+        return metrics->is_local && probability >= (double)metrics->trusted_from[category];
+}
+
 static bool is_sure(const struct snapshot *snapshot, const struct model_verdict *classified)
 {
         const struct policy_facts *policy = policy_facts(snapshot->policy);
         enum category category = category_of(snapshot, classified);
-        return !classified->is_out_of_scope &&
-               classified->probabilities[category] >= policy->llm.local_is_enough[category];
+        double probability = classified->probabilities[category];
+        return !classified->is_out_of_scope && probability >= policy->llm.local_is_enough[category] &&
+               is_trusted(snapshot, category, probability);
 }
 
 enum decide_need decide_need(const struct snapshot *snapshot, enum mode mode, const struct safety_finding *finding,

@@ -34,7 +34,7 @@ struct verdict decide(const struct snapshot *snapshot, const struct safety_findi
 enum decide_need {
         DECIDE_ASK,
         DECIDE_IS_PRIVATE, /* a rule has decided, and it does not leave the machine */
-        DECIDE_IS_SURE,    /* mode cascade: the embedded model is sure enough */
+        DECIDE_IS_SURE,    /* mode cascade: the embedded model is sure enough, and has shown that it may be */
 };
 enum decide_need decide_need(const struct snapshot *snapshot, enum mode mode, const struct safety_finding *finding,
                              const struct model_verdict *classified);

@@ -28,6 +28,7 @@ struct policy_calibration {
 struct llm_policy {
         bool sends_safety_hits;                 /* whether messages that the safety net decided are sent, too */
         double local_is_enough[CATEGORY_COUNT]; /* cascade: from this local probability on the LLM is not asked */
+        bool trusts_unmeasured; /* cascade: also a model that was not measured on this installation's own labels */
         double local_safety_floor;              /* from this local probability of safety on the LLM cannot lower it */
         struct policy_calibration token_probability;
         struct policy_calibration stated;

@@ -9,7 +9,7 @@ enum { VERSION_MAX_BYTES = 32, MAX_WEIGHT = 1000000, PATH_MAX_BYTES = 1024 };
 static const struct str file_keys[] = {STR_INIT("sends_safety_hits"), STR_INIT("cascade"),
                                        STR_INIT("local_safety_floor"), STR_INIT("calibration"),
                                        STR_INIT("prompts")};
-static const struct str cascade_keys[] = {STR_INIT("local_is_enough")};
+static const struct str cascade_keys[] = {STR_INIT("local_is_enough"), STR_INIT("trusts_unmeasured")};
 static const struct str calibration_keys[] = {STR_INIT("token_probability"), STR_INIT("stated")};
 static const struct str platt_keys[] = {STR_INIT("slope"), STR_INIT("offset")};
 
@@ -32,6 +32,7 @@ static void read_cascade(struct llm_policy *llm, struct yaml_check *check, const
         yaml_where(check, "cascade");
         if (!yaml_is_map(check, map, cascade_keys, COUNT(cascade_keys)))
                 return;
+        llm->trusts_unmeasured = yaml_bool(check, map, "trusts_unmeasured", false);
         const struct yaml_node *enough = yaml_require(check, map, "local_is_enough");
         yaml_where(check, "local_is_enough");
         if (!yaml_is_map(check, enough, known, CATEGORY_COUNT))

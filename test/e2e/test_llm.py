@@ -96,8 +96,15 @@ def test_what_is_refused_or_replayed_costs_no_call(make_llm, fake):
     assert fake.calls == 1
 
 
-def test_cascade_asks_only_when_the_model_is_unsure(make_llm, fake):
-    server = make_llm(config={"mode": "cascade"})
+def test_cascade_asks_about_everything_while_the_model_was_not_measured_here(make_llm, fake):
+    check_llm(make_llm(config={"mode": "cascade"}).decide("Please cancel my order ORD-12345."))
+    assert fake.calls == 1
+
+
+def test_cascade_asks_only_when_the_model_is_unsure(make_llm, fake, policy):
+    llm = policy / "llm.yaml"
+    llm.write_text(llm.read_text().replace("trusts_unmeasured: false", "trusts_unmeasured: true"))
+    server = make_llm(config={"mode": "cascade", "policy_dir": str(policy)})
     decision = check_local(server.decide("Please cancel my order ORD-12345."), None)
     assert decision["classifier"]["confidence_from"] == "model" and fake.calls == 0
     check_llm(server.decide("the blue one maybe, you know what I mean"))

@@ -315,19 +315,55 @@ static void an_llm_that_did_not_answer_leaves_the_model_and_a_reason(void **stat
         assert_int_equal(verdict.intent, INTENT_REFUND);
 }
 
+/* The built-in model, with what it would have shown on labels of this installation. */
+static void measure_model(struct model **ret_model, float trusted_from)
+{
+        struct model_file *file = malloc(sizeof *file);
+        memcpy(file, model_embedded().ptr, sizeof *file);
+        file->metrics.is_local = 1;
+        for (enum category c = 0; c < CATEGORY_COUNT; c++)
+                file->metrics.trusted_from[c] = trusted_from;
+        model_file_seal(file);
+        assert_ok(model_take(file, ret_model, NULL));
+}
+
+static void a_model_is_trusted_when_it_was_measured_here_and_only_where_it_was_right(void **state)
+{
+        (void)state;
+        struct model *measured;
+        struct model_verdict sure = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
+        sure.probabilities[CATEGORY_SERVICE_ACTION] = 0.97;
+        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &nothing, &sure), DECIDE_ASK);
+        measure_model(&measured, 0.96f);
+        struct snapshot here = {.policy = policy, .model = measured};
+        assert_int_equal(decide_need(&here, MODE_CASCADE, &nothing, &sure), DECIDE_IS_SURE);
+        sure.probabilities[CATEGORY_SERVICE_ACTION] = 0.95;
+        assert_int_equal(decide_need(&here, MODE_CASCADE, &nothing, &sure), DECIDE_ASK);
+        model_free(measured);
+        measure_model(&measured, MODEL_NEVER);
+        here.model = measured;
+        sure.probabilities[CATEGORY_SERVICE_ACTION] = 1;
+        assert_int_equal(decide_need(&here, MODE_CASCADE, &nothing, &sure), DECIDE_ASK);
+        model_free(measured);
+}
+
 static void a_model_is_sure_by_category_and_never_out_of_scope(void **state)
 {
         (void)state;
         const struct policy_facts *facts = policy_facts(policy);
+        struct model *measured;
+        measure_model(&measured, 0.5f);
+        struct snapshot here = {.policy = policy, .model = measured};
         struct model_verdict sure = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
         sure.probabilities[CATEGORY_SERVICE_ACTION] = facts->llm.local_is_enough[CATEGORY_SERVICE_ACTION];
-        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &nothing, &sure), DECIDE_IS_SURE);
-        assert_int_equal(decide_need(&snapshot, MODE_LLM, &nothing, &sure), DECIDE_ASK);
+        assert_int_equal(decide_need(&here, MODE_CASCADE, &nothing, &sure), DECIDE_IS_SURE);
+        assert_int_equal(decide_need(&here, MODE_LLM, &nothing, &sure), DECIDE_ASK);
         sure.probabilities[CATEGORY_SERVICE_ACTION] -= 0.01;
-        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &nothing, &sure), DECIDE_ASK);
+        assert_int_equal(decide_need(&here, MODE_CASCADE, &nothing, &sure), DECIDE_ASK);
         sure.probabilities[CATEGORY_SERVICE_ACTION] = 0.99;
         sure.is_out_of_scope = true;
-        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &nothing, &sure), DECIDE_ASK);
+        assert_int_equal(decide_need(&here, MODE_CASCADE, &nothing, &sure), DECIDE_ASK);
+        model_free(measured);
 }
 
 static void a_hit_stays_here_as_the_shipped_policy_has_it(void **state)
@@ -357,6 +393,7 @@ int main(void)
                 cmocka_unit_test(the_confidence_of_an_llm_says_where_it_comes_from),
                 cmocka_unit_test(an_llm_lowers_neither_the_net_nor_a_model_that_is_sure),
                 cmocka_unit_test(an_llm_that_did_not_answer_leaves_the_model_and_a_reason),
+                cmocka_unit_test(a_model_is_trusted_when_it_was_measured_here_and_only_where_it_was_right),
                 cmocka_unit_test(a_model_is_sure_by_category_and_never_out_of_scope),
                 cmocka_unit_test(a_hit_stays_here_as_the_shipped_policy_has_it),
         };

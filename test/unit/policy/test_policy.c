@@ -140,7 +140,7 @@ static const struct edit broken[] = {
         {POLICY_LLM, "    service_action: 0.9", "    service_action: 1.9",
          "llm.yaml:%u: local_is_enough: key `service_action` is 1.9, allowed is 0 to 1"},
         {POLICY_LLM, "\"1.0.0\": 1", "\"1.0.0\": 0",
-         "llm.yaml:38: prompts: no prompt has a weight over 0; give one to the version that is to be used"},
+         "llm.yaml:43: prompts: no prompt has a weight over 0; give one to the version that is to be used"},
         {POLICY_LLM, "\"1.0.0\": 1", "\"../x\": 1",
          "llm.yaml:%u: prompts: version `../x` cannot be a file's name: 1 to 32 of A-Z a-z 0-9 . _ -, no dot first"},
         {POLICY_LLM, "\"1.0.0\": 1", "\"7.0.0\": 1",
