@@ -200,20 +200,6 @@ static void without_a_local_fallback_only_danger_is_answered(void **state)
         expect_source(&client, SOURCE_SAFETY_NET, LLM_OK);
 }
 
-/* As if the built-in model had been right wherever it was sure, on labels of this installation. */
-static void measure_model(void)
-{
-        struct model *model;
-        struct model_file *file = malloc(sizeof *file);
-        memcpy(file, model_embedded().ptr, sizeof *file);
-        file->metrics.is_local = 1;
-        for (enum category c = 0; c < CATEGORY_COUNT; c++)
-                file->metrics.trusted_from[c] = 0.5f;
-        model_file_seal(file);
-        assert_ok(model_take(file, &model, NULL));
-        snapshot_replace_model(world.snapshots, model);
-}
-
 static void the_cascade_asks_only_when_the_model_is_unsure(void **state)
 {
         (void)state;
@@ -223,7 +209,7 @@ static void the_cascade_asks_only_when_the_model_is_unsure(void **state)
         pass(0);
         expect_source(&client, SOURCE_LLM, LLM_OK); /* sure, but not measured here */
         assert_int_equal(world.llm_calls, 1);
-        measure_model();
+        world_trust_model(&world);
         send(&client, ticket);
         pass(0);
         expect_source(&client, SOURCE_LOCAL, LLM_OK);
