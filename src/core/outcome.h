@@ -52,7 +52,7 @@ struct outcome_compliance {
 struct outcome_review {
         bool is_needed;
         int64_t due_at_ms;
-        const char *reason; /* "safety", "low_confidence", "human_requested" */
+        const char *reason; /* "safety", "low_confidence", "unknown_language", "human_requested" */
 };
 
 struct outcome {

@@ -5,6 +5,9 @@
 
 #include <math.h>
 
+/* In languages without training lines the model was right on 46 % of 232 lines, whatever it said. */
+static const double most_confidence_abroad = 0.45;
+
 static enum severity floor_of(const struct policy_facts *policy, enum intent intent)
 {
         if (intent == INTENT_OTHER || intent_category(intent) != CATEGORY_SAFETY_COMPLIANCE)
@@ -58,13 +61,24 @@ static bool is_sure(const struct snapshot *snapshot, const struct model_verdict 
                is_trusted(snapshot, category, probability);
 }
 
+/* What the embedded model says of a language that it has no lines of. */
+static void doubt_foreign(struct verdict *verdict, struct arena *arena)
+{
+        if (verdict->confidence > most_confidence_abroad)
+                verdict->confidence = most_confidence_abroad;
+        struct str path = arena_format(arena, "embedded model: %s, in a language that it does not know",
+                                       intent_name(verdict->intent));
+        verdict->decision_path = path_or(path, STR("embedded model, in a language that it does not know"));
+}
+
 enum decide_need decide_need(const struct snapshot *snapshot, enum mode mode, const struct safety_finding *finding,
                              const struct model_verdict *classified)
 {
         const struct policy_facts *policy = policy_facts(snapshot->policy);
         if (finding->severity != SEVERITY_NONE && !policy->llm.sends_safety_hits)
                 return DECIDE_IS_PRIVATE;
-        return mode == MODE_CASCADE && is_sure(snapshot, classified) ? DECIDE_IS_SURE : DECIDE_ASK;
+        bool is_final = mode == MODE_CASCADE && !finding->is_foreign && is_sure(snapshot, classified);
+        return is_final ? DECIDE_IS_SURE : DECIDE_ASK;
 }
 
 static struct verdict by_model(const struct snapshot *snapshot, const struct model_verdict *classified,
@@ -186,6 +200,9 @@ struct verdict decide(const struct snapshot *snapshot, const struct safety_findi
 {
         const struct policy_facts *policy = policy_facts(snapshot->policy);
         struct verdict verdict = by_classifiers(snapshot, classified, consulted, arena);
+        verdict.is_foreign = finding->is_foreign;
+        if (finding->is_foreign && verdict.source == SOURCE_LOCAL)
+                doubt_foreign(&verdict, arena);
         if (finding->severity != SEVERITY_NONE)
                 raise_by_net(policy, finding, classified, arena, &verdict);
         if (verdict.secondary_intent == verdict.intent)

@@ -4,7 +4,8 @@
  * The net only raises: a hit makes the message a safety matter whatever the others say, and a safety
  * intent of theirs may raise the severity further, never lower it. An LLM's answer goes before the
  * embedded model's, but for one thing: when the model is surer of safety than the policy's
- * local_safety_floor, an LLM that says otherwise is not believed, as it reads what strangers write. Pure.
+ * local_safety_floor, an LLM that says otherwise is not believed, as it reads what strangers write.
+ * In a language that it does not know (safety_finding.is_foreign) the embedded model is never sure. Pure.
  */
 #ifndef FLOW_DECIDE_H
 #define FLOW_DECIDE_H

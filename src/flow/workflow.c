@@ -3,6 +3,7 @@
 
 #include "base/base32.h"
 #include "flow/workflow_steps.h"
+#include "text/language.h"
 
 struct str record_id_text(struct arena *arena, const char *prefix, struct record_id id)
 {
@@ -11,9 +12,10 @@ struct str record_id_text(struct arena *arena, const char *prefix, struct record
         return arena_format(arena, "%s%s", prefix, text);
 }
 
-struct str workflow_locale(const struct workflow *workflow)
+struct str workflow_locale(const struct message *message)
 {
-        return message_metadata(workflow->message, STR("locale")).raw;
+        struct str asked = message_metadata(message, STR("locale")).raw;
+        return asked.ptr ? asked : language_tag(language_guess(message->text.raw));
 }
 
 static void add_parameter(struct outcome *outcome, const char *name, struct safe_text value)
@@ -52,7 +54,7 @@ bool workflow_apply(const struct workflow *workflow, const struct policy_action 
         };
         size_t count = sizeof variables / sizeof *variables;
         struct str text = policy_reply(workflow->snapshot->policy, reply_name.ptr ? reply_name : action->reply,
-                                       workflow->message->channel, workflow_locale(workflow), &outcome->reply_locale);
+                                       workflow->message->channel, workflow_locale(workflow->message), &outcome->reply_locale);
         outcome->reply.safe = policy_fill(workflow->arena, text, variables, count);
         step->description = policy_fill(workflow->arena, action->description, variables, count);
         step->action = action->name;
@@ -76,10 +78,10 @@ void workflow_ask_person(const struct workflow *workflow, const char *reason, st
         };
 }
 
-static bool escalate(const struct workflow *workflow, struct outcome *outcome)
+static bool escalate(const struct workflow *workflow, const char *reason, struct outcome *outcome)
 {
         const struct policy_action *action = policy_facts(workflow->snapshot->policy)->escalate;
-        workflow_ask_person(workflow, "low_confidence", outcome);
+        workflow_ask_person(workflow, reason, outcome);
         bool is_done = workflow_apply(workflow, action, (struct str){0}, outcome);
         outcome->next_step.requires_human_review = true;
         return is_done;
@@ -96,7 +98,9 @@ bool workflow_run(struct workflow *workflow, struct outcome *ret_outcome)
         const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
         *ret_outcome = (struct outcome){.verdict = *verdict};
         bool is_gated = verdict->category != CATEGORY_SAFETY_COMPLIANCE;
+        if (is_gated && verdict->is_foreign)
+                return escalate(workflow, "unknown_language", ret_outcome);
         if (is_gated && verdict->confidence < policy->gate[verdict->category])
-                return escalate(workflow, ret_outcome);
+                return escalate(workflow, "low_confidence", ret_outcome);
         return workflows[verdict->category](workflow, ret_outcome);
 }

@@ -29,6 +29,7 @@ struct reader {
         uint32_t words;
         bool is_in_word;
         uint32_t word;         /* hash of its letters */
+        uint32_t previous;     /* of the word before it */
         uint32_t before, last; /* letters, or EDGE; `before` 0: there is none */
 };
 
@@ -58,10 +59,13 @@ static void end_word(struct reader *reader)
 {
         if (!reader->is_in_word)
                 return;
+        reader->is_in_word = false;
+        if (reader->word == reader->previous) /* "x x x x" says no more than "x" */
+                return;
         add_letters(reader, EDGE);
         add_feature(reader, reader->word, WORD_WEIGHT);
+        reader->previous = reader->word;
         reader->words++;
-        reader->is_in_word = false;
 }
 
 /* A letter of Chinese, Japanese or Korean says as much as several of ours. */

@@ -2,6 +2,7 @@
 #include "text/safety_net.h"
 
 #include "base/alloc.h"
+#include "text/language.h"
 #include "text/safety_index.h"
 
 enum {
@@ -222,8 +223,10 @@ struct safety_finding safety_net_scan(const struct safety_net *net, struct raw_t
                 read_word(&scan, ++at, NULL);
         while (scan.pending_count)
                 pending_decide(&scan, 0);
-        return scan.best < net->rule_count ? net->rules[scan.best].finding
-                                           : (struct safety_finding){.intent = INTENT_NONE};
+        struct safety_finding finding = scan.best < net->rule_count ? net->rules[scan.best].finding
+                                                                    : (struct safety_finding){.intent = INTENT_NONE};
+        finding.is_foreign = language_guess(text.raw) == LANGUAGE_OTHER;
+        return finding;
 }
 
 static enum err check_rule(const struct safety_rule *rule, struct err_note *note)

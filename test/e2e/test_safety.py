@@ -77,6 +77,38 @@ def test_self_harm_gets_the_approved_text(shared, locale, number):
     assert again["reply"] == decision["reply"], "an approved text does not vary"
 
 
+@pytest.mark.parametrize("text, severity, intent, locale", [
+    ("Mi hija no puede respirar después de comer sus galletas", "urgent", "product_safety", "es"),
+    ("J'ai pris trop de vos comprimés, je veux mourir", "urgent", "self_harm", "fr"),
+    ("ICH WILL NICHT MEHR LEBEN", "urgent", "self_harm", "de"),
+    ("nao consigo respirar depois de tomar o remedio", "urgent", "product_safety", "pt"),
+    ("I took too many of your pills", "urgent", "self_harm", "en"),
+])
+def test_danger_is_answered_in_its_language(shared, text, severity, intent, locale):
+    decision = shared.decide(text)
+    check_safety(decision, severity)
+    assert (decision["intent"], decision["reply_locale"]) == (intent, locale), decision
+
+
+@pytest.mark.parametrize("text", [
+    "me muero de risa con su anuncio, ¿dónde está mi pedido?", "c'est à mourir de rire, où est mon colis ?",
+    "das ist der Hammer, wo bleibt meine Bestellung?", "estou morrendo de fome, cadê meu pedido?",
+])
+def test_idioms_of_other_languages_are_no_danger(shared, text):
+    assert shared.decide(text)["classifier"]["source"] == "local"
+
+
+@pytest.mark.parametrize("text", ["vorrei annullare l'ordine e riavere i soldi", "где моя посылка, она должна была прийти вчера"])
+def test_another_language_goes_to_a_person_in_time(shared, text):
+    decision = shared.decide(text)
+    assert decision["next_step"]["requires_human_review"] is True
+    assert decision["confidence"] <= 0.45
+    reviews = shared.get("/api/v1/reviews?limit=100").json["reviews"]
+    review = next(row for row in reviews if row["message_id"] == decision["message_id"])
+    assert review["reason"] == ("safety" if decision["compliance"] else "unknown_language")
+    assert time_of(review["due_at"]) - time_of(review["received_at"]) <= datetime.timedelta(hours=24)
+
+
 def test_emergency_reply_says_whom_to_call(shared):
     reply = shared.decide(EMERGENCY, channel="voice")["reply"]
     assert "emergency number" in reply and "\n" not in reply

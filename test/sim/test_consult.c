@@ -218,6 +218,12 @@ static void the_cascade_asks_only_when_the_model_is_unsure(void **state)
         pass(0);
         expect_source(&client, SOURCE_LLM, LLM_OK);
         assert_int_equal(world.llm_calls, 2);
+        /* The first one, and words that the model does not know. */
+        send(&client, "I need to open a ticket because my order never arrived. gdzie jest moja paczka, miała być wczoraj, "
+                      "proszę o pomoc, nie mogę się zalogować na konto, dziękuję bardzo");
+        pass(0);
+        expect_source(&client, SOURCE_LLM, LLM_OK);
+        assert_int_equal(world.llm_calls, 3);
 }
 
 static void what_is_sent_is_redacted(void **state)

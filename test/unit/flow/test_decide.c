@@ -32,7 +32,7 @@ static const struct safety_finding nothing;
 
 static struct safety_finding hit(enum severity severity, enum intent intent)
 {
-        return (struct safety_finding){severity, intent, STR("some_rule"), 0.8};
+        return (struct safety_finding){severity, intent, STR("some_rule"), 0.8, false};
 }
 
 /* The model is sure of the category. */
@@ -366,6 +366,27 @@ static void a_model_is_sure_by_category_and_never_out_of_scope(void **state)
         model_free(measured);
 }
 
+static void in_a_language_that_it_does_not_know_the_model_is_never_sure(void **state)
+{
+        (void)state;
+        const struct safety_finding foreign = {.intent = INTENT_NONE, .is_foreign = true};
+        struct model_verdict sure = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
+        sure.probabilities[CATEGORY_SERVICE_ACTION] = 0.99;
+        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &foreign, &sure), DECIDE_ASK);
+        struct verdict verdict = decided(foreign, sure);
+        assert_true(verdict.is_foreign);
+        assert_true(verdict.confidence == 0.45);
+        assert_int_equal(verdict.intent, INTENT_REFUND);
+        assert_str_equal(verdict.decision_path, "embedded model: refund, in a language that it does not know");
+        sure.probabilities[CATEGORY_SERVICE_ACTION] = 0.41;
+        assert_true(decided(foreign, sure).confidence == 0.41);
+        const struct llm_answer answer = {.category = CATEGORY_INFORMATIONAL, .intent = INTENT_FAQ, .stated = 0.9,
+                                          .token_probability = -1};
+        verdict = decided_with(foreign, sure, answer);
+        assert_true(verdict.is_foreign);
+        assert_true(verdict.source == SOURCE_LLM && verdict.confidence > 0.45);
+}
+
 static void a_hit_stays_here_as_the_shipped_policy_has_it(void **state)
 {
         (void)state;
@@ -395,6 +416,7 @@ int main(void)
                 cmocka_unit_test(an_llm_that_did_not_answer_leaves_the_model_and_a_reason),
                 cmocka_unit_test(a_model_is_trusted_when_it_was_measured_here_and_only_where_it_was_right),
                 cmocka_unit_test(a_model_is_sure_by_category_and_never_out_of_scope),
+                cmocka_unit_test(in_a_language_that_it_does_not_know_the_model_is_never_sure),
                 cmocka_unit_test(a_hit_stays_here_as_the_shipped_policy_has_it),
         };
         return cmocka_run_group_tests(tests, set_up, tear_down);

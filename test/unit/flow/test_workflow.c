@@ -52,6 +52,8 @@ struct decided {
         enum severity severity;
         enum channel channel;
         const char *key, *value; /* one entry of metadata */
+        enum source source;
+        bool is_foreign;
 };
 
 static struct outcome run(const struct decided *decided)
@@ -73,7 +75,9 @@ static struct outcome run(const struct decided *decided)
                             .intent = decided->intent,
                             .secondary_intent = INTENT_NONE,
                             .confidence = 1 - decided->doubt,
-                            .severity = decided->severity},
+                            .severity = decided->severity,
+                            .source = decided->source,
+                            .is_foreign = decided->is_foreign},
                 .id = {1, 2},
                 .arena = &arena,
         };
@@ -239,6 +243,36 @@ static void a_doubtful_message_goes_to_a_person_as_what_it_is(void **state)
         }
 }
 
+static void a_message_in_an_unknown_language_goes_to_a_person_whoever_decided(void **state)
+{
+        (void)state;
+        for (enum source source = SOURCE_LLM; source <= SOURCE_LOCAL; source++) {
+                struct outcome outcome = run(&(struct decided){.text = "vorrei annullare l'ordine e riavere i soldi",
+                                                               .category = CATEGORY_SERVICE_ACTION,
+                                                               .intent = INTENT_CANCELLATION,
+                                                               .source = source,
+                                                               .is_foreign = true});
+                assert_step(&outcome, "escalate_to_agent", PRIORITY_MEDIUM, "agent_queue");
+                assert_true(outcome.next_step.requires_human_review);
+                assert_string_equal(outcome.review.reason, "unknown_language");
+                assert_int_equal(outcome.review.due_at_ms, RECEIVED_MS + 240 * MINUTE_MS);
+                assert_int_equal(outcome.verdict.intent, INTENT_CANCELLATION);
+        }
+}
+
+static void a_safety_matter_in_an_unknown_language_stays_one(void **state)
+{
+        (void)state;
+        struct outcome outcome = run(&(struct decided){.text = "non riesco a respirare dopo le vostre pillole",
+                                                       .category = CATEGORY_SAFETY_COMPLIANCE,
+                                                       .intent = INTENT_PRODUCT_SAFETY,
+                                                       .severity = SEVERITY_HIGH,
+                                                       .is_foreign = true});
+        assert_string_equal(outcome.review.reason, "safety");
+        assert_int_equal(outcome.compliance.severity, SEVERITY_HIGH);
+        assert_str_equal(outcome.reply_locale, "en");
+}
+
 static void confidence_at_the_gate_is_enough(void **state)
 {
         (void)state;
@@ -385,6 +419,32 @@ static void the_locale_of_the_metadata_chooses_the_text(void **state)
         }
 }
 
+static void without_a_locale_the_language_of_the_message_chooses_the_text(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *text, *sent, *used;
+        } cases[] = {
+                {"quiero morir, no aguanto más", NULL, "es"},
+                {"je n'ai plus envie de vivre", NULL, "fr"},
+                {"ich will nicht mehr leben", NULL, "de"},
+                {"não quero mais viver", NULL, "pt"},
+                {"I do not want to live any more", NULL, "en"},
+                {"voglio morire, non ce la faccio più", NULL, "en"},
+                {"quiero morir, no aguanto más", "fr", "fr"},
+                {"quiero morir, no aguanto más", "xx", "en"},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct outcome outcome = run(&(struct decided){.text = cases[i].text,
+                                                               .category = CATEGORY_SAFETY_COMPLIANCE,
+                                                               .intent = INTENT_SELF_HARM,
+                                                               .severity = SEVERITY_URGENT,
+                                                               .key = cases[i].sent ? "locale" : NULL,
+                                                               .value = cases[i].sent});
+                assert_str_equal(outcome.reply_locale, cases[i].used);
+        }
+}
+
 static void the_channel_shapes_the_reply(void **state)
 {
         (void)state;
@@ -442,6 +502,8 @@ int main(void)
                 TEST(an_order_of_the_metadata_is_taken_unless_it_is_personal_data),
                 TEST(a_product_of_the_metadata_is_taken_unless_it_is_personal_data),
                 TEST(a_doubtful_message_goes_to_a_person_as_what_it_is),
+                TEST(a_message_in_an_unknown_language_goes_to_a_person_whoever_decided),
+                TEST(a_safety_matter_in_an_unknown_language_stays_one),
                 TEST(confidence_at_the_gate_is_enough),
                 TEST(who_asks_for_a_person_gets_one),
                 TEST(a_question_gets_the_article_that_answers_it),
@@ -450,6 +512,7 @@ int main(void)
                 TEST(self_harm_is_answered_with_the_approved_text),
                 TEST(an_emergency_says_whom_to_call_and_names_its_record),
                 TEST(the_locale_of_the_metadata_chooses_the_text),
+                TEST(without_a_locale_the_language_of_the_message_chooses_the_text),
                 TEST(the_channel_shapes_the_reply),
                 TEST(a_full_arena_fails_the_workflow),
         };

@@ -27,6 +27,8 @@ static void the_known_languages_are_told_apart(void **state)
                 {LANGUAGE_ENGLISH, "do you have this in blue?"},
                 {LANGUAGE_ENGLISH, "cancel my subscription and refund me"},
                 {LANGUAGE_ENGLISH, "THE DRIVER WAS RUDE TO ME"},
+                {LANGUAGE_ENGLISH, "my father cannot breathe x x x x x x x x x x x x x x x x x x x x x x x x x x x x x x"},
+                {LANGUAGE_UNCLEAR, "x x x x x x x x x x x x"},
                 {LANGUAGE_ENGLISH, "la la land blu ray arrived scratched, refund please"},
                 {LANGUAGE_SPANISH, "quiero morir, no aguanto más"},
                 {LANGUAGE_SPANISH, "¿dónde está mi pedido? llevo una semana esperando"},

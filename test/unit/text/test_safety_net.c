@@ -198,6 +198,22 @@ static void a_flood_of_hits_does_not_hide_one(void **state)
         safety_net_free(net);
 }
 
+static void what_the_rules_are_not_for_is_marked(void **state)
+{
+        (void)state;
+        struct safety_net *net;
+        assert_ok(net_of(sketches, 5, &net, NULL));
+        static const struct {
+                const char *text;
+                bool is_foreign;
+        } cases[] = {{"where is my order", false}, {"hm", false}, {"vorrei annullare l'ordine e riavere i soldi", true}};
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct safety_finding finding = safety_net_scan(net, (struct raw_text){str_from(cases[i].text)});
+                assert_int_equal(finding.is_foreign, cases[i].is_foreign);
+        }
+        safety_net_free(net);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -205,6 +221,7 @@ int main(void)
                 cmocka_unit_test(the_highest_severity_wins_then_the_first_rule),
                 cmocka_unit_test(rules_that_cannot_be_used_are_named),
                 cmocka_unit_test(a_flood_of_hits_does_not_hide_one),
+                cmocka_unit_test(what_the_rules_are_not_for_is_marked),
         };
         return cmocka_run_group_tests_name("text/safety_net", tests, NULL, NULL);
 }
