@@ -90,6 +90,7 @@ static void report(const struct labelled_lines *input)
         struct train_set *set = train_set_new(lines, input->count, &options);
         struct train_scores scores = train_left_out(set, &options, input->group_count, NULL, NULL);
         struct model_calibration calibration = train_calibrate(set, scores, &options, NULL);
+        train_be_modest(set, scores, train_modest_error, &calibration);
         struct tally *tallies = alloc_zeroed(input->group_count, sizeof *tallies);
         struct tally all = {0};
         for (size_t i = 0; i < train_set_count(set); i++) {

@@ -45,7 +45,7 @@ struct train_options train_defaults(size_t lines)
                 .epochs = (uint32_t)(epochs < MIN_EPOCHS ? MIN_EPOCHS : epochs > MAX_EPOCHS ? MAX_EPOCHS : epochs),
                 .rate = 0.3f,
                 .l2 = 1e-4f,
-                .dropout = 0.5f,
+                .dropout = 0.6f,
                 .word_weight = 2.0f,
                 .char_weight = 1.0f,
                 .seed = 20260101,

@@ -84,6 +84,19 @@ struct model_calibration train_calibrate(const struct train_set *set, struct tra
         return best;
 }
 
+void train_be_modest(const struct train_set *set, struct train_scores scores, double error,
+                     struct model_calibration *calibration)
+{
+        static const float step = 0.05f;
+        struct model_calibration tried = *calibration;
+        while (tried.temperature < 5) {
+                tried.temperature += step;
+                if ((double)train_measure(set, scores, &tried).calibration_error > error)
+                        return;
+                *calibration = tried;
+        }
+}
+
 static int falling(const void *a, const void *b)
 {
         float x = *(const float *)a;

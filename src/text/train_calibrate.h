@@ -35,6 +35,14 @@ struct model_calibration train_calibrate(const struct train_set *set, struct tra
 double train_loss(const struct train_set *set, struct train_scores scores,
                   const struct model_calibration *calibration);
 
+/* Raises the temperature as far as the calibration error on these lines stays within `error`. Lines of
+ * the same authors are easier than messages of strangers, even when their industry was left out: modesty
+ * that costs little here is what makes confidence honest there. */
+static const double train_modest_error = 0.045;
+
+void train_be_modest(const struct train_set *set, struct train_scores scores, double error,
+                     struct model_calibration *calibration);
+
 static const float train_lowest_threshold = 0.4f;
 
 /* The lowest threshold at which at most the share `false_alarms` of the messages that are no safety

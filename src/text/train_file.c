@@ -8,14 +8,18 @@
 
 enum { MIXES = 4 };
 
+static bool is_by_line(const struct train_job *job)
+{
+        return job->is_by_line || job->lines->group_count < 2;
+}
+
 static struct train_set *make_set(const struct train_job *job, const struct train_options *options)
 {
         const struct labelled_lines *input = job->lines;
-        bool is_by_line = job->is_by_line || input->group_count < 2;
         struct train_line *lines = alloc_zeroed(input->count + 1, sizeof *lines);
         for (size_t i = 0; i < input->count; i++) {
                 const struct labelled_line *line = &input->lines[i];
-                uint32_t fold = (is_by_line ? (uint32_t)i : line->group) % TRAIN_FOLDS;
+                uint32_t fold = (is_by_line(job) ? (uint32_t)i : line->group) % TRAIN_FOLDS;
                 lines[i] = (struct train_line){line->text, line->intent, fold, line->class};
         }
         struct train_set *set = train_set_new(lines, input->count, options);
@@ -38,6 +42,8 @@ struct model_file *train_general(const struct train_job *job)
         struct model_file *file = alloc_zeroed(1, sizeof *file);
         train_quantise(weights, file);
         file->calibration = train_calibrate(set, scores, &options, NULL);
+        if (!is_by_line(job))
+                train_be_modest(set, scores, train_modest_error, &file->calibration);
         file->calibration.safety_threshold =
                 train_safety_threshold(set, scores, &file->calibration, job->false_alarms);
         file->metrics = train_measure(set, scores, &file->calibration);

@@ -303,6 +303,23 @@ static void the_safety_threshold_keeps_to_its_budget(void **state)
         free(scores.rows);
 }
 
+static void modesty_goes_as_far_as_it_may_cost(void **state)
+{
+        (void)state;
+        const float safety[LINES] = {[8] = 0.9f, [9] = 0.9f, [10] = 0.9f, [11] = 0.9f};
+        struct model_calibration calibration = {.class_share = 1, .temperature = 1, .safety_threshold = 0.5f};
+        struct train_scores scores = scores_of(safety);
+        double before = (double)train_measure(set, scores, &calibration).calibration_error;
+        train_be_modest(set, scores, before / 2, &calibration);
+        assert_true(calibration.temperature == 1); /* it cost more already */
+        train_be_modest(set, scores, before + 0.05, &calibration);
+        assert_true(calibration.temperature > 1);
+        assert_true((double)train_measure(set, scores, &calibration).calibration_error <= before + 0.05);
+        calibration.temperature += 0.05f;
+        assert_true((double)train_measure(set, scores, &calibration).calibration_error > before + 0.05);
+        free(scores.rows);
+}
+
 static void a_bad_row_is_named(void **state)
 {
         (void)state;
@@ -352,6 +369,7 @@ int main(void)
                 cmocka_unit_test(local_labels_teach_what_the_general_model_does_not_know),
                 cmocka_unit_test(a_general_model_says_how_often_it_was_right),
                 cmocka_unit_test(the_safety_threshold_keeps_to_its_budget),
+                cmocka_unit_test(modesty_goes_as_far_as_it_may_cost),
                 cmocka_unit_test(a_bad_row_is_named),
                 cmocka_unit_test(raw_rows_are_redacted),
                 cmocka_unit_test(figures_are_what_the_tally_says),
