@@ -97,7 +97,7 @@ static bool read_intent(struct json value, struct submission *submission)
 
 static bool read_comment(struct json value, struct submission *submission)
 {
-        struct raw_text text;
+        struct raw_text text = {0};
         return json_to_str(value, &text.raw) && utf8_count(text.raw) <= COMMENT_MAX_POINTS &&
                redact_text(text, &submission->arena, &submission->feedback.comment) == ERR_OK;
 }

@@ -66,7 +66,7 @@ void model_heads_mix(const struct model_heads *heads, float class_share, float t
 struct model_probabilities model_scores_mix(const float scores[MODEL_OUTPUTS],
                                             const struct model_calibration *calibration)
 {
-        struct model_probabilities result;
+        struct model_probabilities result = {0};
         struct model_heads heads = model_scores_heads(scores);
         model_heads_mix(&heads, calibration->class_share, calibration->temperature, result.classes);
         share_out(scores, calibration->temperature, &result);
