@@ -26,7 +26,8 @@ static size_t wanted(const struct upstream *upstream)
 {
         size_t each = upstream->calls_each;
         size_t count = each == 0 ? 1 : (upstream->waiting_count + each - 1) / each;
-        return count < UPSTREAM_OPENING ? count : UPSTREAM_OPENING;
+        size_t most = upstream->url.is_tls ? UPSTREAM_OPENING_TLS : UPSTREAM_OPENING;
+        return count < most ? count : most;
 }
 
 static void open_wanted(struct upstream *upstream)

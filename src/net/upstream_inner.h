@@ -37,6 +37,7 @@ enum {
         UPSTREAM_REFUSALS = 16,         /* of a call that was not processed and is sent again */
         UPSTREAM_ADDRESSES = 8,
         UPSTREAM_OPENING = 256,         /* at a time: more would overrun the backlog of most origins */
+        UPSTREAM_OPENING_TLS = 32,      /* handshakes hold up the loop, and so make calls wait that want more of them */
 };
 
 enum upstream_connection_state {
