@@ -7,7 +7,9 @@ usage: check_training.py [--threshold T] FILE.jsonl...
 Every line must be valid UTF-8 and an object with exactly "text", "intent" and "industry", the
 intent one of ours (src/core/intent.def less `other`, and out_of_scope), the text 1 to 5,000
 characters, not said twice and not nearly said twice: two lines whose sets of character 4-grams
-THRESHOLDDOC. Exit status 1 when
+have a Jaccard similarity of the threshold or more are printed as a pair, with both labels when
+they differ. Of the pairs found, those from 0.6 on were one sentence with a word more or less;
+below it, lines begin to share only their frame and ask for different things. Exit status 1 when
 anything was found.
 """
 import argparse
@@ -68,7 +70,7 @@ def read_rows(path, intents, complain):
 
 
 def grams_of(text):
-    """Its character 4-grams; case, punctuation and the width of spaces do not count, nor which digits stand there."""
+    """Its character 4-grams; case, punctuation and which digits stand there do not count."""
     words = re.sub(r"\d", "0", " ".join(re.findall(r"\w+", text.lower()))) or text.strip()
     text = f" {words} "
     return frozenset(text[i:i + GRAM] for i in range(max(1, len(text) - GRAM + 1)))
