@@ -163,10 +163,19 @@ static void feed(struct task *task)
                 stop_when_idle(&run->idle_check);
 }
 
+/* A holder takes what it is given: a model of its own, over the bytes of the session's. */
+static struct snapshot_holder *make_holder(const struct session *session)
+{
+        const struct model_file *file = model_content(session->model);
+        struct model *model;
+        enum err err = model_open((struct str){(const char *)file, sizeof *file}, &model, NULL);
+        assert(!err);
+        return snapshot_holder_new(policy_ref(session->snapshot.policy), model, NULL);
+}
+
 static void decide_rows(struct run *run, size_t jobs)
 {
-        struct snapshot_holder *holder = snapshot_holder_new(policy_ref(run->evaluation->session->snapshot.policy),
-                                                             run->evaluation->session->model, NULL);
+        struct snapshot_holder *holder = make_holder(run->evaluation->session);
         run->snapshot = snapshot_pin(holder);
         run->slots = alloc_zeroed(jobs, sizeof *run->slots);
         run->slot_count = jobs;
