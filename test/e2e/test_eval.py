@@ -318,10 +318,13 @@ def test_llm_decides_and_its_stated_confidence_is_fitted(alone, tmp_path, fake, 
     assert again["calibration_error"] == pytest.approx(after, abs=0.001)
 
 
-def test_cascade_asks_about_what_the_model_is_unsure_of(alone, tmp_path, fake):
+def test_cascade_asks_about_what_the_model_is_unsure_of(alone, tmp_path, fake, policy):
+    llm = policy / "llm.yaml"
+    llm.write_text(llm.read_text().replace("trusts_unmeasured: false", "trusts_unmeasured: true"))
     fake.default = fake_llm.answer("service_action", "refund", 0.9)
     rows = [(CANCEL, "service_action", None), ("hm well whatever then", "service_action", None), (PAIN, "safety_compliance", None)]
-    report = measure(alone, *llm_flags(fake, "cascade"), write_rows(tmp_path / "rows.jsonl", rows))
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    report = measure(alone, *llm_flags(fake, "cascade"), "--policy-dir", policy, path)
     assert report["decided_by"] == {"llm": 1, "local": 1, "safety_net": 1} and fake.calls == 1
     assert "whatever" in fake.requests[0].user and report["accuracy"] == 1
 

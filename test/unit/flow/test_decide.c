@@ -372,7 +372,12 @@ static void in_a_language_that_it_does_not_know_the_model_is_never_sure(void **s
         const struct safety_finding foreign = {.intent = INTENT_NONE, .is_foreign = true};
         struct model_verdict sure = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
         sure.probabilities[CATEGORY_SERVICE_ACTION] = 0.99;
-        assert_int_equal(decide_need(&snapshot, MODE_CASCADE, &foreign, &sure), DECIDE_ASK);
+        struct model *measured;
+        measure_model(&measured, 0.5f);
+        const struct snapshot here = {.policy = policy, .model = measured};
+        assert_int_equal(decide_need(&here, MODE_CASCADE, &nothing, &sure), DECIDE_IS_SURE);
+        assert_int_equal(decide_need(&here, MODE_CASCADE, &foreign, &sure), DECIDE_ASK);
+        model_free(measured);
         struct verdict verdict = decided(foreign, sure);
         assert_true(verdict.is_foreign);
         assert_true(verdict.confidence == 0.45);
