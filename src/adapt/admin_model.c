@@ -155,7 +155,7 @@ static enum err read_labels(struct operation *op, struct labels *labels)
 static struct score score_of(const struct model *model, const struct labelled_lines *lines)
 {
         struct tally tally = {0};
-        double threshold = (double)model_calibration(model)->safety_threshold;
+        double threshold = (double)model_content(model)->calibration.safety_threshold;
         for (size_t i = 0; i < lines->count; i++) {
                 struct model_verdict verdict;
                 model_classify(model, (struct safe_text){lines->lines[i].text}, &verdict);

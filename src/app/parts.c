@@ -101,12 +101,13 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note)
 
 static void tell_model(const struct model *model)
 {
-        const struct model_metrics *metrics = model_metrics(model);
+        const struct model_file *content = model_content(model);
+        const struct model_metrics *metrics = &content->metrics;
         METRIC_SET(MODEL_LINES, 0, metrics->lines);
-        METRIC_SET(MODEL_LABELS, 0, model_local(model)->lines);
+        METRIC_SET(MODEL_LABELS, 0, content->local.lines);
         METRIC_SET(MODEL_MACRO_F1, 0, (double)metrics->macro_f1);
         METRIC_SET(MODEL_CALIBRATION_ERROR, 0, (double)metrics->calibration_error);
-        METRIC_SET(MODEL_SAFETY_THRESHOLD, 0, (double)model_calibration(model)->safety_threshold);
+        METRIC_SET(MODEL_SAFETY_THRESHOLD, 0, (double)content->calibration.safety_threshold);
         METRIC_SET(MODEL_SAFETY_RECALL, 0, (double)metrics->safety_recall);
         METRIC_SET(MODEL_FALSE_ALARMS, 0, (double)metrics->safety_false_alarms);
         for (uint32_t i = 0; i < MODEL_BINS; i++) {

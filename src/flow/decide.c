@@ -34,7 +34,7 @@ static struct str path_or(struct str path, struct str fallback)
 double decide_safety_threshold(const struct snapshot *snapshot)
 {
         double own = policy_facts(snapshot->policy)->safety_threshold;
-        return own >= 0 ? own : (double)model_calibration(snapshot->model)->safety_threshold;
+        return own >= 0 ? own : (double)model_content(snapshot->model)->calibration.safety_threshold;
 }
 
 static enum category category_of(const struct snapshot *snapshot, const struct model_verdict *classified)
@@ -46,7 +46,7 @@ static enum category category_of(const struct snapshot *snapshot, const struct m
 static bool is_trusted(const struct snapshot *snapshot, enum category category, double probability)
 {
         const struct llm_policy *llm = &policy_facts(snapshot->policy)->llm;
-        const struct model_metrics *metrics = model_metrics(snapshot->model);
+        const struct model_metrics *metrics = &model_content(snapshot->model)->metrics;
         if (llm->trusts_unmeasured || llm->local_is_enough[category] == 0)
                 return true;
         return metrics->is_local && probability >= (double)metrics->trusted_from[category];

@@ -68,21 +68,6 @@ struct str model_version(const struct model *model)
         return str_from(model->version);
 }
 
-const struct model_calibration *model_calibration(const struct model *model)
-{
-        return &model->file->calibration;
-}
-
-const struct model_metrics *model_metrics(const struct model *model)
-{
-        return &model->file->metrics;
-}
-
-const struct model_local *model_local(const struct model *model)
-{
-        return &model->file->local;
-}
-
 /* Adds the rows of `count` <= BLOCK features to the sums. */
 static void add_rows(const struct model_file *file, const uint16_t *buckets, size_t count,
                      int32_t sums[MODEL_ROW])

@@ -14,7 +14,6 @@
 #include "text/model_file.h"
 
 struct model;
-struct model_file;
 
 struct model_verdict {
         enum category category;        /* the most probable of the three */
@@ -46,15 +45,10 @@ void model_classify(const struct model *model, struct safe_text text, struct mod
 /* "local-" and 12 hexadecimal digits of the file's checksum: another training, another version. */
 struct str model_version(const struct model *model);
 
-/* How it decides, what was measured of it, and what it learnt from the company's own labels. */
-const struct model_calibration *model_calibration(const struct model *model);
-const struct model_metrics *model_metrics(const struct model *model);
-const struct model_local *model_local(const struct model *model);
+/* All that is in it: how it decides, what was measured of it, what it learnt from local labels. Borrowed. */
+const struct model_file *model_content(const struct model *model);
 
 /* The bytes of the model that was trained when the program was built. */
 struct str model_embedded(void);
-
-/* All that is in it, for text/model_explain. Borrowed. */
-const struct model_file *model_content(const struct model *model);
 
 #endif

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """POST /api/v1/messages/{id}/feedback: what people say about decisions, and what is learnt from it."""
+import hashlib
 import json
 
 import pytest
@@ -167,6 +168,18 @@ def test_a_model_that_learnt_takes_over_in_the_running_server_and_can_be_taken_b
     assert who_decided(server)[1] == built_in
 
 
+def test_the_cascade_believes_a_model_that_was_right_on_labels_of_this_installation(make_llm, fake):
+    server = make_llm(config={"mode": "cascade"})
+    teach(server, 75)
+    taught = [f"wozzle {i} is to fribble at once" for i in range(100, 110)]
+    calls = fake.calls
+    assert {server.decide(text)["classifier"]["source"] for text in taught} == {"llm"} and fake.calls == calls + 10
+    assert "it is active now" in model(server, "train").stdout
+    calls = fake.calls
+    assert {server.decide(text)["classifier"]["source"] for text in taught} == {"local"} and fake.calls == calls
+    assert server.decide("the blue one maybe, you know what I mean")["classifier"]["source"] == "llm"
+
+
 def test_a_model_that_is_worse_on_what_was_held_back_stays_inactive(make_server, tmp_path):
     server = make_server().start()
     teach(server)
@@ -175,7 +188,6 @@ def test_a_model_that_is_worse_on_what_was_held_back_stays_inactive(make_server,
     # The held-back labels keep their old word; all others now say the opposite.
     rows = server.rows("SELECT f.message_row, m.text FROM feedback f JOIN message m ON m.id = f.message_row")
     swap = {"fribble": "faq", "grumple": "faq", "in the end": "order_change"}
-    import hashlib
     ids = {review: text for review, text in rows}
     changed = 0
     for row, text in ids.items():

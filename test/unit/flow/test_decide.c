@@ -94,7 +94,7 @@ static void safety_has_a_threshold_of_its_own(void **state)
 {
         (void)state;
         double threshold = decide_safety_threshold(&snapshot);
-        assert_true(threshold == (double)model_calibration(model)->safety_threshold);
+        assert_true(threshold == (double)model_content(model)->calibration.safety_threshold);
         const struct {
                 double probabilities[CATEGORY_COUNT];
                 enum category expected;
