@@ -10,7 +10,6 @@
 #define CLI_EVAL_ROWS_H
 
 #include "base/arena.h"
-#include "base/arena.h"
 #include "base/safe_text.h"
 #include "text/measure.h"
 

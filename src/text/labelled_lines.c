@@ -89,14 +89,6 @@ static enum err group_of(struct labelled_lines *lines, struct json row, struct s
         return ERR_OK;
 }
 
-static bool is_left_out(struct json row, struct labelled_options options, const struct labelled_line *line)
-{
-        struct str quality;
-        if (options.is_clear && member(row, STR("quality"), &quality) && !str_equal(quality, STR("clear")))
-                return true;
-        return options.in_scope && line->class == MODEL_CLASS_OUT_OF_SCOPE;
-}
-
 enum err labelled_lines_append(struct labelled_lines *lines, const struct labelled_line *line,
                                struct err_note *note)
 {
@@ -132,7 +124,7 @@ enum err labelled_lines_add_row(struct labelled_lines *lines, struct json row, s
         if (json_type(row) != JSON_OBJECT || !member(row, STR("text"), &line.text))
                 return err_set(note, ERR_INVALID, "not an object with a \"text\"");
         enum err err = read_labels(row, options, &line, note);
-        if (err || is_left_out(row, options, &line))
+        if (err)
                 return err;
         err = group_of(lines, row, options.group, &line.group, note);
         if (!err && options.is_raw)

@@ -33,8 +33,6 @@ struct labelled_lines {
 
 struct labelled_options {
         bool has_intent;  /* every row must name one of our intents */
-        bool is_clear;    /* rows whose "quality" is there and is not "clear" are left out */
-        bool in_scope;    /* rows out of scope are left out */
         bool is_raw;      /* the redactor goes over the texts first, as the server's does */
         struct str group; /* the member that groups the rows; absent: "industry" */
 };
