@@ -104,9 +104,9 @@ struct store_label {
         enum intent intent; /* INTENT_OTHER: none of our business; INTENT_NONE: only the category was named */
 };
 
-enum { STORE_LABELS_MAX = 200000 }; /* that are listed */
+enum { STORE_LABELS_MAX = 50000 }; /* that are listed: seconds and 100 MiB to learn from */
 
-/* The latest word on each message on which somebody said what is right, oldest message first. */
+/* The latest word on each message on which somebody said what is right, newest message first. */
 enum err store_sqlite_list_labels(struct store_sqlite *db, struct arena *arena, struct store_label **ret_labels,
                                   size_t *ret_count, struct err_note *note) MUST_USE;
 

@@ -241,7 +241,7 @@ enum err store_sqlite_list_labels(struct store_sqlite *db, struct arena *arena, 
         " FROM feedback f JOIN message m ON m.id = f.message_row" \
         " WHERE (f.is_right OR f.category IS NOT NULL OR f.intent IS NOT NULL) AND m.text <> '[TEXT_WITHHELD]'" \
         " AND NOT EXISTS(SELECT 1 FROM feedback g WHERE g.message_row = f.message_row" \
-        " AND (g.created_at, g.key_id) > (f.created_at, f.key_id)) ORDER BY f.message_row LIMIT 200000"
+        " AND (g.created_at, g.key_id) > (f.created_at, f.key_id)) ORDER BY f.message_row DESC LIMIT 50000"
         static const struct list_query query = {
                 .count_sql = "SELECT count(*) FROM (SELECT 1" LABELS_FROM ")",
                 .rows_sql = "SELECT m.text, iif(f.is_right, m.category, f.category),"
@@ -250,7 +250,7 @@ enum err store_sqlite_list_labels(struct store_sqlite *db, struct arena *arena, 
                 .read_row = read_label,
         };
 #undef LABELS_FROM
-        static_assert(STORE_LABELS_MAX == 200000, "the limit of the statement");
+        static_assert(STORE_LABELS_MAX == 50000, "the limit of the statement");
         void *rows;
         enum err err = list_under_lock(db, &query, arena, &rows, ret_count, note);
         if (!err)
