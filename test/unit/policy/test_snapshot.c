@@ -65,6 +65,32 @@ static void a_pin_keeps_its_knowledge_base(void **state)
         snapshot_holder_free(holder);
 }
 
+static struct model *model_new(void)
+{
+        struct model *model;
+        assert_ok(model_open(model_embedded(), &model, NULL));
+        return model;
+}
+
+static void a_pin_keeps_its_model(void **state)
+{
+        (void)state;
+        struct snapshot_holder *holder = holder_new();
+        snapshot_replace_model(holder, model_new());
+        const struct snapshot *old = snapshot_pin(holder);
+        struct model *model = model_new();
+        snapshot_replace_model(holder, model);
+        const struct snapshot *new = snapshot_pin(holder);
+        assert_ptr_equal(new->model, model);
+        assert_ptr_not_equal(old->model, model);
+        assert_true(str_equal(model_version(old->model), model_version(model))); /* still there */
+        assert_ptr_equal(new->knowledge, old->knowledge);
+        assert_ptr_equal(new->policy, old->policy);
+        snapshot_unpin(old);
+        snapshot_unpin(new);
+        snapshot_holder_free(holder);
+}
+
 static void a_pin_keeps_its_policy(void **state)
 {
         (void)state;
@@ -143,6 +169,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(pins_of_one_time_are_the_same_snapshot),
                 cmocka_unit_test(a_pin_keeps_its_knowledge_base),
+                cmocka_unit_test(a_pin_keeps_its_model),
                 cmocka_unit_test(a_pin_keeps_its_policy),
                 cmocka_unit_test(a_knowledge_base_outlives_the_policies_that_it_was_paired_with),
                 cmocka_unit_test(threads_see_whole_snapshots_while_parts_are_replaced),
