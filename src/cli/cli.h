@@ -27,7 +27,7 @@ struct cli_command {
         int (*run)(const struct cli *cli, const struct settings *settings, struct settings_args *operands);
 };
 
-extern const struct cli_command cli_serve, cli_classify, cli_config, cli_eval, cli_key, cli_kb, cli_train, cli_model,
+extern const struct cli_command cli_serve, cli_classify, cli_config, cli_eval, cli_key, cli_kb, cli_redact, cli_train, cli_model,
         cli_version;
 
 /* "triaged: " and the message on stderr; returns `status`. */

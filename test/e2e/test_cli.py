@@ -10,7 +10,7 @@ import pytest
 
 from server import BINARY, ROOT, Server
 
-COMMANDS = ["serve", "classify", "train", "model", "config", "version", "key", "kb"]
+COMMANDS = ["serve", "classify", "train", "model", "config", "version", "key", "kb", "redact"]
 MESSAGES = ["What is your refund policy?", "Please cancel my order ORD-12345.", "I have chest pain.",
             "Where is my order ORD-1?", "I want a refund for order ORD-2."] * 5
 
@@ -181,6 +181,29 @@ def test_classify_complains_about_an_input_that_cannot_be_read(alone):
                           env=alone.environment())
     os.close(directory)
     assert done.returncode == 1 and "standard input" in done.stderr, done
+
+# ---- redact ----
+
+def test_redact_replaces_what_is_personal_in_a_text(alone):
+    done = alone.cli("redact", "Call 415-555-0132 about ORD-12345")
+    assert (done.returncode, done.stdout) == (0, "Call [PHONE_REDACTED] about ORD-12345\n")
+    done = alone.cli("redact", stdin="one\nwrite to jane@example.com\n")
+    assert (done.returncode, done.stdout) == (0, "one\nwrite to [EMAIL_REDACTED]\n")
+
+
+def test_redact_answers_each_record_and_names_the_bad_ones(alone):
+    lines = ('{"id":"ä","text":"é jane@example.com"}\n'
+             '{"id":7,"text":"nothing"}\n'
+             'nonsense\n'
+             '{"id":"b"}\n')
+    done = alone.cli("redact", "--jsonl", stdin=lines)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"id": "ä", "text": "é [EMAIL_REDACTED]"}, {"id": 7, "text": "nothing"}]
+    assert done.returncode == 1 and "line 3: " in done.stderr and "line 4: `text` must be a string" in done.stderr
+    done = alone.cli("redact", "--jsonl", "--spans", stdin=lines.split("nonsense")[0])
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"id": "ä", "spans": [{"start": 3, "end": 19, "type": "EMAIL"}]}, {"id": 7, "spans": []}]
+    assert done.returncode == 0 and not done.stderr
 
 
 # ---- keys ----
