@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Scores the redactor on labelled data: score_redact.py DIR [SPANS_TOOL] [-v TYPE].
+"""Scores the redactor on labelled data: score_redact.py DIR [TRIAGED] [-v TYPE].
 
-DIR holds public.jsonl(.gz) and score.py. SPANS_TOOL is build/tools/redact_spans by default.
+DIR holds public.jsonl(.gz) and score.py. TRIAGED is build/triaged by default.
 With -v the misses and false finds of one type are listed.
 """
 import gzip
@@ -18,7 +18,7 @@ def main(argv):
         return 2
     data = pathlib.Path(argv[0])
     rest = argv[1:]
-    tool = rest.pop(0) if rest and not rest[0].startswith("-") else "build/tools/redact_spans"
+    tool = rest.pop(0) if rest and not rest[0].startswith("-") else "build/triaged"
     gold = next((p for p in (data / "public.jsonl.gz", data / "public.jsonl") if p.exists()), None)
     if gold is None:
         print(f"{data}: no public.jsonl(.gz) there; name the folder with the labelled data", file=sys.stderr)
@@ -26,7 +26,7 @@ def main(argv):
     with (gzip.open if gold.suffix == ".gz" else open)(gold, "rb") as file:
         lines = file.read()
     with tempfile.NamedTemporaryFile(suffix=".jsonl") as found:
-        subprocess.run([tool], input=lines, stdout=found, check=True)
+        subprocess.run([tool, "redact", "--jsonl", "--spans"], input=lines, stdout=found, check=True)
         return subprocess.run([sys.executable, data / "score.py", gold, found.name, *rest]).returncode
 
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/redact_check.h"
 
+#include "base/hash.h"
+
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 static bool has_luhn_digit(struct str digits)
@@ -117,7 +120,10 @@ bool check_ip4(struct str text)
                 return false;
         memcpy(copy, text.ptr, text.len);
         copy[text.len] = '\0';
-        return inet_pton(AF_INET, copy, &address) == 1;
+        if (inet_pton(AF_INET, copy, &address) != 1)
+                return false;
+        uint32_t host = ntohl(address.s_addr);
+        return host != 0 && host != UINT32_MAX && host >> 24 != 127;
 }
 
 bool check_ip6(struct str text)
@@ -129,4 +135,81 @@ bool check_ip6(struct str text)
         memcpy(copy, text.ptr, text.len);
         copy[text.len] = '\0';
         return strpbrk(copy, "0123456789") && inet_pton(AF_INET6, copy, &address) == 1;
+}
+
+bool check_uk_postcode(struct str text)
+{
+        static const char areas[] = " AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC "
+                                    "EH EN EX FK FY G GL GU GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU "
+                                    "M ME MK ML N NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR SS "
+                                    "ST SW SY TA TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO ZE ";
+        size_t letters = 0;
+        while (letters < text.len && text.ptr[letters] >= 'A' && text.ptr[letters] <= 'Z')
+                letters++;
+        if (text.len < 5 || text.len > 7 || letters < 1 || letters > 2)
+                return false;
+        char area[5] = {' ', text.ptr[0], letters == 2 ? text.ptr[1] : ' ', letters == 2 ? ' ' : '\0'};
+        size_t district = text.len - 3;
+        for (size_t i = letters; i < district; i++) {
+                bool is_digit = text.ptr[i] >= '0' && text.ptr[i] <= '9';
+                if (!is_digit && (i == letters || i + 1 != district))
+                        return false;
+        }
+        const char *inward = text.ptr + district;
+        return letters < district && strstr(areas, area) && inward[0] >= '0' && inward[0] <= '9' && inward[1] >= 'A' && inward[2] >= 'A' &&
+               !strchr("CIKMOV", inward[1]) && !strchr("CIKMOV", inward[2]);
+}
+
+bool check_base58(struct str text)
+{
+        static const char alphabet[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+        unsigned char bytes[25] = {0};
+        for (size_t i = 0; i < text.len; i++) {
+                const char *place = text.ptr[i] ? strchr(alphabet, text.ptr[i]) : NULL;
+                unsigned carry = place ? (unsigned)(place - alphabet) : 58;
+                if (carry == 58)
+                        return false;
+                for (size_t k = sizeof bytes; k > 0; k--) {
+                        carry += 58U * bytes[k - 1];
+                        bytes[k - 1] = (unsigned char)carry;
+                        carry >>= 8;
+                }
+                if (carry)
+                        return false;
+        }
+        struct digest once = digest_sha256((struct str){(const char *)bytes, 21});
+        struct digest twice = digest_sha256((struct str){(const char *)once.bytes, sizeof once.bytes});
+        return memcmp(twice.bytes, bytes + 21, 4) == 0;
+}
+
+static uint32_t bech32_step(uint32_t check, unsigned value)
+{
+        static const uint32_t generator[] = {0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3};
+        uint32_t top = check >> 25;
+        check = (check & 0x1ffffff) << 5 ^ value;
+        for (size_t i = 0; i < 5; i++)
+                check ^= top >> i & 1 ? generator[i] : 0;
+        return check;
+}
+
+bool check_bech32(struct str text)
+{
+        static const char alphabet[] = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+        const char *separator = memrchr(text.ptr, '1', text.len);
+        uint32_t check = 1;
+        if (!separator || separator == text.ptr || text.len > 90)
+                return false;
+        for (const char *at = text.ptr; at < separator; at++)
+                check = bech32_step(check, (unsigned)(*at | 0x20) >> 5);
+        check = bech32_step(check, 0);
+        for (const char *at = text.ptr; at < separator; at++)
+                check = bech32_step(check, (unsigned)*at & 31);
+        for (const char *at = separator + 1; at < text.ptr + text.len; at++) {
+                char c = (char)(*at >= 'A' && *at <= 'Z' ? *at | 0x20 : *at);
+                const char *place = c ? strchr(alphabet, c) : NULL;
+                if (!place)
+                        return false;
+                check = bech32_step(check, (unsigned)(place - alphabet));
+        }
+        return check == 1 || check == 0x2bc830a3;
 }

@@ -24,8 +24,16 @@ size_t iban_length(struct str text);
  * and mod 97. */
 bool check_iban(struct str text);
 
-/* A dotted quad without leading zeros, or RFC 4291 text with at least one digit. */
+/* A dotted quad without leading zeros, or RFC 4291 text with at least one digit; of the former not
+ * those that name no machine (unspecified, loopback, broadcast). */
 bool check_ip4(struct str text);
 bool check_ip6(struct str text);
+
+/* Capital letters and digits: a post code of the United Kingdom with an area that exists. */
+bool check_uk_postcode(struct str text);
+
+/* Addresses of wallets: Base58Check (with SHA-256 twice), and Bech32 or Bech32m (BIP 173, BIP 350). */
+bool check_base58(struct str text);
+bool check_bech32(struct str text);
 
 #endif

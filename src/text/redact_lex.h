@@ -20,7 +20,7 @@ enum cue {
 /* How two groups of digits are joined. */
 enum joint { JOINT_NONE, JOINT_SPACE, JOINT_DASH, JOINT_DOT, JOINT_SLASH, JOINT_LINE, JOINT_PAREN };
 
-/* "@example.com", also with the at sign written "%40" or as a JSON escape. */
+/* "@example.com". */
 const char *lex_domain(const char *at, const char *end);
 
 /* What may stand between two groups of digits; `ret_joint` says which. */

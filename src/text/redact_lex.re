@@ -22,15 +22,14 @@ foreign = [\xc3-\xdf][\x80-\xbf] | [\xe0\xe1\xe4-\xed][\x80-\xbf][\x80-\xbf];
 label_char = letter | digit | foreign;
 label = label_char (label_char | "-")*;
 tld = (letter | foreign) (label_char | "-")* label_char;
-nbsp = "\xc2\xa0" | "\xe2\x80\xaf";
-dash = "-" | "\xe2\x80" [\x90-\x95];
+dash = "-";
 */
 
 const char *lex_domain(const char *at, const char *end)
 {
         const char *marker = at;
         /*!re2c
-        ("@" | "%40" | "\\"+ "u0040") (label ".")+ tld { return at; }
+        "@" (label ".")+ tld { return at; }
         * { return NULL; }
         */
 }
@@ -39,7 +38,7 @@ const char *lex_joint(const char *at, const char *end, enum joint *ret_joint)
 {
         const char *marker = at;
         /*!re2c
-        " " | nbsp | "  " { *ret_joint = JOINT_SPACE; return at; }
+        " " | "  " { *ret_joint = JOINT_SPACE; return at; }
         dash | " " dash " " { *ret_joint = JOINT_DASH; return at; }
         "." { *ret_joint = JOINT_DOT; return at; }
         "/" | " / " { *ret_joint = JOINT_SLASH; return at; }
@@ -54,7 +53,7 @@ const char *lex_iban(const char *at, const char *end)
 {
         const char *marker = at;
         /*!re2c
-        letter letter digit digit ((" " | nbsp | dash)? (letter | digit))+ { return at; }
+        letter letter digit digit ((" " | dash)? (letter | digit))+ { return at; }
         * { return NULL; }
         */
 }
@@ -99,7 +98,8 @@ version = 'version' | 'versions' | 'v' | 'ver' | 'firmware' | 'section' | 'drive
         | 'release' | 'chapter' | 'software' | 'update' | 'clause' | 'paragraph';
 /* Words that may stand between a cue and its number without weakening it. */
 filler = 'number' | 'numbers' | 'no' | 'nr' | 'num' | 'is' | 'was' | 'the' | 'my' | 'code' | 'and'
-        | 'with' | 'says' | 'or' | 'i' | 'given' | 'no.' | 'nr.';
+        | 'with' | 'says' | 'or' | 'i' | 'given' | 'no.' | 'nr.'
+        | 'on' " "+ ('the' | 'my' | 'this') " "+ ('account' | 'file' | 'profile');
 word = (letter | digit | "_" | [\x80-\xff])+;
 */
 

@@ -99,8 +99,7 @@ static void read_prefix(struct run *run, const struct number_site *site)
                 run->has_plus = true;
         }
         run->start = start;
-        bool is_escape = start - site->floor >= 2 && start[-2] == '\\'; /* "\n" in text that is still JSON */
-        run->is_glued = start > site->floor && is_letter(start[-1]) && !is_escape;
+        run->is_glued = start > site->floor && is_letter(start[-1]);
         run->follows_a_group = start - site->floor >= 2 && start[-1] == ' ' && is_digit(start[-2]);
 }
 
@@ -259,7 +258,7 @@ static bool is_card_len(size_t len, enum cue cue)
 static bool is_card(const struct window *window, enum cue cue)
 {
         struct str digits = window_str(window);
-        return check_card(digits) || (cue == CUE_CARD && digits.len >= 15 && check_issuer(digits));
+        return check_card(digits) || (cue == CUE_CARD && (digits.len == 15 || digits.len == 16));
 }
 
 static size_t card_groups(const struct run *run)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One text being searched: its tokens, and the finds so far. For the redactor's own files.
+ *
+ * Each detector walks the tokens once and notes what it finds; scan_settle() then lets the finds of the
+ * higher rank stand where some overlap, and marks their tokens as taken for the detectors that follow.
+ * No find ever covers a tag of ours.
+ */
+#ifndef TEXT_REDACT_SCAN_H
+#define TEXT_REDACT_SCAN_H
+
+#include "text/redact.h"
+#include "text/redact_lexicon.h"
+#include "text/redact_token.h"
+
+struct scan {
+        struct str text;
+        struct token *tokens; /* owns */
+        size_t count;
+        struct pii_span *finds; /* owns; sorted and apart after scan_settle() */
+        size_t found;
+        size_t room;
+        size_t settled; /* finds that have been settled */
+        uint32_t types; /* bits of enum pii_type that are wanted */
+        const struct str *known_names;
+        size_t known_count;
+        bool is_whole; /* a text that is nothing but one value may be taken for one */
+};
+
+void scan_init(struct scan *scan, struct str text);
+void scan_deinit(struct scan *scan);
+
+void scan_note(struct scan *scan, size_t start, size_t end, enum pii_type type);
+void scan_settle(struct scan *scan);
+
+/* The i-th token; one of kind TOKEN_END before the first and behind the last. */
+const struct token *scan_token(const struct scan *scan, ptrdiff_t i);
+
+static inline struct str token_text(const struct scan *scan, const struct token *token)
+{
+        return (struct str){scan->text.ptr + token->start, token->end - token->start};
+}
+
+static inline bool token_is(const struct scan *scan, const struct token *token, char c)
+{
+        return token->kind == TOKEN_PUNCT && token->end - token->start == 1 && scan->text.ptr[token->start] == c;
+}
+
+/* Whether nothing stands between the two. */
+static inline bool token_touches(const struct token *left, const struct token *right)
+{
+        return left->end == right->start;
+}
+
+static inline bool token_has_digit(const struct token *token)
+{
+        return token->kind == TOKEN_NUMBER || token->kind == TOKEN_MIXED;
+}
+
+/* Whether a sentence ends with that token: a line end, or a full stop and a blank behind it. */
+bool token_ends_sentence(const struct scan *scan, ptrdiff_t i);
+
+/* The detectors. */
+void scan_structured(struct scan *scan); /* e-mail, phone, card, SSN, IBAN, IP */
+void scan_secrets(struct scan *scan);    /* keys, tokens, credentials in URLs, wallets, MAC addresses */
+void scan_spoken(struct scan *scan);     /* digits as words, "at" and "dot" */
+void scan_announced(struct scan *scan);  /* what a topic announces: passports, PINs, passwords, … */
+void scan_national(struct scan *scan);   /* numbers with a form or check digit of their own */
+void scan_addresses(struct scan *scan);
+void scan_names(struct scan *scan);
+
+#endif
