@@ -27,15 +27,19 @@ const char *pii_type_name(enum pii_type type)
         return names[type];
 }
 
+/* Detectors whose bytes and words the text does not hold are left out. */
 static void scan_all(struct scan *scan)
 {
-        scan_structured(scan);
-        scan_secrets(scan);
+        if (scan->has_digits || scan->has_signs) {
+                scan_structured(scan);
+                scan_secrets(scan);
+        }
         scan_spoken(scan);
         scan_announced(scan);
-        scan_national(scan);
+        if (scan->has_digits)
+                scan_national(scan);
         scan_settle(scan);
-        if (scan->types & 1U << PII_ADDRESS)
+        if (scan->types & 1U << PII_ADDRESS && scan->has_digits)
                 scan_addresses(scan);
         scan_settle(scan);
         if (scan->types & 1U << PII_PERSON)

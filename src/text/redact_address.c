@@ -12,16 +12,16 @@ enum { RUN_MAX = 48, BACK_MAX = 3, BELIEVED = 3, STREET_WORDS_MAX = 5, CUE_REACH
 /* Ends of words that are streets where they are written in one piece. */
 static bool has_street_ending(const struct scan *scan, const struct token *token)
 {
-        static const char *const ends[] = {
-                "strasse", "gasse", "weg", "platz", "allee", "gatan", "gata", "vagen", "veien", "vegen", "vej", "gade", "tie", "katu", "kuja", "laan",
-                "straat", "plein", "gracht", "kade", "dijk", "steenweg", "utca", "stien", "plads", "svingen", "terrasse", "bakken", "parken", "haven",
-                "straede", "singel", "damm", "ufer", "chaussee", "vaenget", "toften", "lunden", "marken", "hofweg", "vliet", "polku", "gate", "torget",
+        static const struct str ends[] = {
+                STR_INIT("strasse"), STR_INIT("gasse"), STR_INIT("weg"), STR_INIT("platz"), STR_INIT("allee"), STR_INIT("gatan"), STR_INIT("gata"), STR_INIT("vagen"), STR_INIT("veien"), STR_INIT("vegen"), STR_INIT("vej"), STR_INIT("gade"), STR_INIT("tie"), STR_INIT("katu"), STR_INIT("kuja"), STR_INIT("laan"),
+                STR_INIT("straat"), STR_INIT("plein"), STR_INIT("gracht"), STR_INIT("kade"), STR_INIT("dijk"), STR_INIT("steenweg"), STR_INIT("utca"), STR_INIT("stien"), STR_INIT("plads"), STR_INIT("svingen"), STR_INIT("terrasse"), STR_INIT("bakken"), STR_INIT("parken"), STR_INIT("haven"),
+                STR_INIT("straede"), STR_INIT("singel"), STR_INIT("damm"), STR_INIT("ufer"), STR_INIT("chaussee"), STR_INIT("vaenget"), STR_INIT("toften"), STR_INIT("lunden"), STR_INIT("marken"), STR_INIT("hofweg"), STR_INIT("vliet"), STR_INIT("polku"), STR_INIT("gate"), STR_INIT("torget"),
         };
         char plain[40];
         size_t len = token->kind == TOKEN_WORD ? lexicon_fold(token_text(scan, token), plain, sizeof plain) : 0;
         for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-                size_t end = strlen(ends[i]);
-                if (len > end + 2 && memcmp(plain + len - end, ends[i], end) == 0)
+                size_t end = ends[i].len;
+                if (len > end + 2 && memcmp(plain + len - end, ends[i].ptr, end) == 0)
                         return true;
         }
         return false;
@@ -56,14 +56,13 @@ struct address {
 
 static bool is_box(const struct scan *scan, ptrdiff_t i)
 {
-        static const char *const heads[] = {"psc", "apo", "fpo", "dpo", "usns", "uss", "usnv", "usnz", "usnm", "uscgc", "usaf", "postfach"};
+        static const struct str heads[] = {STR_INIT("psc"), STR_INIT("apo"), STR_INIT("fpo"), STR_INIT("dpo"), STR_INIT("usns"), STR_INIT("uss"), STR_INIT("usnv"), STR_INIT("usnz"), STR_INIT("usnm"), STR_INIT("uscgc"), STR_INIT("usaf"), STR_INIT("postfach")};
         const struct token *token = scan_token(scan, i);
         if (token->kind != TOKEN_WORD)
                 return false;
-        for (size_t k = 0; k < sizeof heads / sizeof *heads; k++)
-                if (str_equal_nocase(token_text(scan, token), str_from(heads[k])))
-                        return true;
-        return str_equal_nocase(token_text(scan, token), STR("box")) && token_has_digit(scan_token(scan, i + 1));
+        if (token_is_one_of(scan, token, heads, sizeof heads / sizeof *heads))
+                return true;
+        return token_is_word(scan, token, STR("box")) && token_has_digit(scan_token(scan, i + 1));
 }
 
 static void weigh_word(const struct scan *scan, ptrdiff_t i, struct address *address)
@@ -186,9 +185,9 @@ static bool may_start(const struct scan *scan, ptrdiff_t i, bool is_small)
                 return next->kind == TOKEN_WORD || token_has_digit(next) || token_is(scan, next, ',');
         if (token->kind != TOKEN_WORD || (token->letters == CASE_LOWER && !is_small && !(token->bits & (LEX_UNIT | LEX_STREET_BEFORE))))
                 return false;
-        if (has_street_ending(scan, token) && is_house_number(scan, next))
+        if (is_house_number(scan, next) && has_street_ending(scan, token))
                 return true;
-        if (is_box(scan, i) || str_equal_nocase(token_text(scan, token), STR("po")) || str_equal_nocase(token_text(scan, token), STR("p")))
+        if (is_box(scan, i) || token_is_word(scan, token, STR("po")) || token_is_word(scan, token, STR("p")))
                 return true;
         if (token->bits & LEX_UNIT)
                 return token_has_digit(next) || (token_is(scan, next, '.') && token_has_digit(scan_token(scan, i + 2)));
@@ -207,21 +206,12 @@ static ptrdiff_t widen(const struct scan *scan, ptrdiff_t i)
         return start;
 }
 
-/* A text without any capital letter: then its absence says nothing. */
-static bool is_all_small(const struct scan *scan)
-{
-        for (size_t i = 0; i < scan->count; i++)
-                if (scan->tokens[i].kind == TOKEN_WORD && scan->tokens[i].letters != CASE_LOWER && scan->tokens[i].end - scan->tokens[i].start > 1)
-                        return false;
-        return true;
-}
-
 void scan_addresses(struct scan *scan)
 {
-        bool is_small = is_all_small(scan);
+        bool is_small = !scan->has_capitals;
         for (ptrdiff_t i = 0; (size_t)i < scan->count;) {
                 struct address address;
-                bool is_told = is_announced(scan, i);
+                bool is_told = may_start(scan, i, true) && is_announced(scan, i);
                 if (!may_start(scan, i, is_small || is_told)) {
                         i++;
                         continue;

@@ -135,12 +135,13 @@ static bool stops(const struct scan *scan, ptrdiff_t i)
 /* "on the account", "for my card": where the value is kept, not what it is. */
 static bool is_place(const struct scan *scan, ptrdiff_t i)
 {
-        static const char *const owners[] = {"the", "my", "this", "your", "our"}, *const ways[] = {"on", "in", "for", "of", "with", "at"};
+        static const struct str owners[] = {STR_INIT("the"), STR_INIT("my"), STR_INIT("this"), STR_INIT("your"), STR_INIT("our")};
+        static const struct str ways[] = {STR_INIT("on"), STR_INIT("in"), STR_INIT("for"), STR_INIT("of"), STR_INIT("with"), STR_INIT("at")};
         bool is_owned = false, is_way = false;
         for (size_t k = 0; k < sizeof owners / sizeof *owners; k++)
-                is_owned = is_owned || str_equal_nocase(token_text(scan, scan_token(scan, i - 1)), str_from(owners[k]));
+                is_owned = is_owned || str_equal_nocase(token_text(scan, scan_token(scan, i - 1)), owners[k]);
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
-                is_way = is_way || str_equal_nocase(token_text(scan, scan_token(scan, i - 2)), str_from(ways[k]));
+                is_way = is_way || str_equal_nocase(token_text(scan, scan_token(scan, i - 2)), ways[k]);
         return is_owned && is_way && !memchr(scan->text.ptr + scan_token(scan, i)->start, ' ', scan_token(scan, i)->end - scan_token(scan, i)->start);
 }
 
@@ -171,12 +172,12 @@ static void find_announced(struct scan *scan, ptrdiff_t i, const struct form *fo
 /* "98109 is my zip code": the topic stands behind its value. */
 static void find_explained(struct scan *scan, ptrdiff_t i, const struct form *form)
 {
-        static const char *const verbs[] = {"is", "es", "ist", "est"};
+        static const struct str verbs[] = {STR_INIT("is"), STR_INIT("es"), STR_INIT("ist"), STR_INIT("est")};
         struct value value;
         for (ptrdiff_t at = i - 1; at > i - 5 && scan_token(scan, at)->kind == TOKEN_WORD; at--) {
                 bool is_verb = false;
                 for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++)
-                        is_verb = is_verb || str_equal_nocase(token_text(scan, scan_token(scan, at)), str_from(verbs[v]));
+                        is_verb = is_verb || str_equal_nocase(token_text(scan, scan_token(scan, at)), verbs[v]);
                 for (ptrdiff_t from = at - 4; is_verb && from < at; from++) {
                         ptrdiff_t read = from >= 0 && is_piece(scan_token(scan, from)) ? read_value(scan, from, (size_t)(at - from), &value) : 0;
                         if (read == at - from && fits(form, &value) && !is_cut(scan, &value)) {
@@ -253,8 +254,8 @@ static bool looks_chosen(struct str value)
  * colons and equals signs. */
 static size_t run_start(const struct scan *scan, ptrdiff_t i, size_t *ret_signs, bool *ret_verb)
 {
-        static const char *const links[] = {"is", "was", "it", "s", "to", "on", "file", "should", "be", "my", "the", "number", "code", "name",
-                                            "currently", "now", "ist", "es", "est", "lautet", "id", "set", "of", "as", "called", "for"};
+        static const struct str links[] = {STR_INIT("is"), STR_INIT("was"), STR_INIT("it"), STR_INIT("s"), STR_INIT("to"), STR_INIT("on"), STR_INIT("file"), STR_INIT("should"), STR_INIT("be"), STR_INIT("my"), STR_INIT("the"), STR_INIT("number"), STR_INIT("code"), STR_INIT("name"),
+                                            STR_INIT("currently"), STR_INIT("now"), STR_INIT("ist"), STR_INIT("es"), STR_INIT("est"), STR_INIT("lautet"), STR_INIT("id"), STR_INIT("set"), STR_INIT("of"), STR_INIT("as"), STR_INIT("called"), STR_INIT("for")};
         ptrdiff_t at = i + 1;
         *ret_signs = 0;
         *ret_verb = false;
@@ -262,7 +263,7 @@ static size_t run_start(const struct scan *scan, ptrdiff_t i, size_t *ret_signs,
                 const struct token *token = scan_token(scan, at);
                 bool is_link = false;
                 for (size_t link = 0; link < sizeof links / sizeof *links; link++)
-                        is_link = is_link || str_equal_nocase(token_text(scan, token), str_from(links[link]));
+                        is_link = is_link || str_equal_nocase(token_text(scan, token), links[link]);
                 bool is_apostrophe = token_is(scan, token, '\'') && token_touches(scan_token(scan, at - 1), token) && scan_token(scan, at - 1)->kind == TOKEN_WORD &&
                                      scan->text.ptr[token->end] == 's';
                 bool is_next_sign = token_touches(token, scan_token(scan, at + 1)) && scan_token(scan, at + 1)->kind != TOKEN_PUNCT;

@@ -16,19 +16,6 @@ struct run {
         size_t count;
 };
 
-static bool is_word(const struct scan *scan, const struct token *token, const char *word)
-{
-        return token->kind == TOKEN_WORD && str_equal_nocase(token_text(scan, token), str_from(word));
-}
-
-static bool is_one_of(const struct scan *scan, const struct token *token, const char *const *words, size_t count)
-{
-        for (size_t i = 0; i < count; i++)
-                if (is_word(scan, token, words[i]))
-                        return true;
-        return false;
-}
-
 static bool is_sure_given(const struct token *token)
 {
         return token->bits & LEX_GIVEN && !(token->bits & (LEX_COMMON | LEX_BARE | LEX_PLACE | LEX_MONTH | LEX_ORG | LEX_TITLE));
@@ -109,8 +96,8 @@ static bool starts_sentence(const struct scan *scan, ptrdiff_t i)
 /* A topic before the run, with nothing between but the words that lead from one to the other. */
 static bool is_told(const struct scan *scan, ptrdiff_t first)
 {
-        static const char *const links[] = {"is", "was", "on", "file", "to", "should", "be", "it", "s", "now", "the", "my", "reservation", "account", "card",
-                                            "passport", "user", "ist", "es", "est", "please", "of", "spelled", "registered", "read", "under"};
+        static const struct str links[] = {STR_INIT("is"), STR_INIT("was"), STR_INIT("on"), STR_INIT("file"), STR_INIT("to"), STR_INIT("should"), STR_INIT("be"), STR_INIT("it"), STR_INIT("s"), STR_INIT("now"), STR_INIT("the"), STR_INIT("my"), STR_INIT("reservation"), STR_INIT("account"), STR_INIT("card"),
+                                            STR_INIT("passport"), STR_INIT("user"), STR_INIT("ist"), STR_INIT("es"), STR_INIT("est"), STR_INIT("please"), STR_INIT("of"), STR_INIT("spelled"), STR_INIT("registered"), STR_INIT("read"), STR_INIT("under")};
         size_t links_seen = 0;
         for (ptrdiff_t at = first - 1; at >= first - FILLERS_MAX; at--) {
                 const struct token *token = scan_token(scan, at);
@@ -119,7 +106,7 @@ static bool is_told(const struct scan *scan, ptrdiff_t first)
                         return links_seen == 0 || at == first - 1 - (ptrdiff_t)links_seen;
                 if (token->topic == TOPIC_NAME_WORD)
                         return true;
-                bool is_link = is_one_of(scan, token, links, sizeof links / sizeof *links);
+                bool is_link = token_is_one_of(scan, token, links, sizeof links / sizeof *links);
                 bool is_sign = is_colon || token_is(scan, token, ',') || token_is(scan, token, '\'') || token_is(scan, token, '"') || token_is(scan, token, '?') ||
                                (token->kind == TOKEN_LINE && token_is(scan, scan_token(scan, at - 1), ':'));
                 if (!is_link && !is_sign)
@@ -173,11 +160,11 @@ static bool is_explained(const struct scan *scan, const struct run *run)
         if (token_is(scan, scan_token(scan, at), ','))
                 at++;
         const struct token *next = scan_token(scan, at), *second = scan_token(scan, at + 1);
-        if (is_word(scan, next, "here"))
+        if (token_is_word(scan, next, STR("here")))
                 return starts_sentence(scan, run->first) || scan_token(scan, run->first - 1)->kind == TOKEN_PUNCT || scan_token(scan, run->first - 1)->topic == TOPIC_GREETING;
-        if (is_word(scan, next, "speaking") || (is_word(scan, next, "party") && is_word(scan, second, "of")))
+        if (token_is_word(scan, next, STR("speaking")) || (token_is_word(scan, next, STR("party")) && token_is_word(scan, second, STR("of"))))
                 return true;
-        if (!is_word(scan, next, "is"))
+        if (!token_is_word(scan, next, STR("is")))
                 return false;
         for (ptrdiff_t i = at + 1; i < at + 5; i++)
                 if (scan_token(scan, i)->topic == TOPIC_NAME_WORD)
@@ -235,7 +222,7 @@ static bool is_expected(const struct scan *scan, const struct run *run)
 static bool is_for(const struct scan *scan, const struct run *run)
 {
         ptrdiff_t at = run->first - 1;
-        if (is_word(scan, scan_token(scan, at), "the"))
+        if (token_is_word(scan, scan_token(scan, at), STR("the")))
                 at--;
         return scan_token(scan, at)->topic == TOPIC_FOR;
 }

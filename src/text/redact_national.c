@@ -6,17 +6,18 @@
 
 #include <string.h>
 
-enum { PLAIN_MAX = 24, GROUPS_MAX = 6, REACH = 8 };
+enum { PLAIN_MAX = 24, GROUPS_MAX = 6, REACH = 8, SHORTEST = 7, LONGEST = 18 };
 
 enum trust { FORM, ANSWER };
 
 static const struct id {
         enum pii_type type;
-        const char *form, *groups;
+        struct str form;
+        const char *groups;
         bool (*check)(struct str text);
         enum trust trust;
 } ids[] = {
-#define ID(type_, form_, groups_, check_, trust_) {PII_##type_, form_, groups_, check_, trust_},
+#define ID(type_, form_, groups_, check_, trust_) {PII_##type_, STR_INIT(form_), groups_, check_, trust_},
 #include "text/pii_national.def"
 #undef ID
 };
@@ -47,14 +48,13 @@ static bool add(const struct scan *scan, struct candidate *candidate, const stru
         return true;
 }
 
-static bool matches_form(const struct candidate *candidate, const char *form)
+/* Of the same length. */
+static bool matches_form(const struct candidate *candidate, struct str form)
 {
-        if (strlen(form) != candidate->len)
-                return false;
         for (size_t i = 0; i < candidate->len; i++) {
                 char c = candidate->plain[i];
                 bool is_digit = c >= '0' && c <= '9';
-                if (form[i] == '9' ? !is_digit : form[i] == 'A' ? is_digit : form[i] != 'X' && form[i] != c)
+                if (form.ptr[i] == '9' ? !is_digit : form.ptr[i] == 'A' ? is_digit : form.ptr[i] != 'X' && form.ptr[i] != c)
                         return false;
         }
         return true;
@@ -78,8 +78,12 @@ static bool has_letter(const struct candidate *candidate)
 
 static const struct id *id_of(const struct candidate *candidate, bool is_answer)
 {
+        if (candidate->len < SHORTEST || candidate->len > LONGEST)
+                return NULL;
         for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
                 const struct id *id = &ids[i];
+                if (id->form.len != candidate->len)
+                        continue;
                 if ((id->trust == FORM || is_answer) && matches_form(candidate, id->form) && matches_groups(candidate, id->groups) &&
                     (!id->check || id->check((struct str){candidate->plain, candidate->len})))
                         return id;
@@ -169,7 +173,7 @@ void scan_national(struct scan *scan)
         bool is_answer = is_whole(scan);
         for (ptrdiff_t i = 0; (size_t)i < scan->count;) {
                 const struct token *token = scan_token(scan, i), *before = scan_token(scan, i - 1);
-                bool is_word = token->kind == TOKEN_WORD && token->end - token->start <= 6 && token->letters != CASE_LOWER;
+                bool is_word = token->kind == TOKEN_WORD && (token_has_digit(scan_token(scan, i + 1)) || token_is(scan, scan_token(scan, i + 1), '-')) && token->end - token->start <= 6 && token->letters != CASE_LOWER;
                 bool is_glued = token_touches(before, token) && (before->kind == TOKEN_PUNCT && memchr("-/.:#$@_+)", scan->text.ptr[before->start], 10));
                 bool is_tail = before->kind == TOKEN_NUMBER && token->kind == TOKEN_NUMBER && token->start == before->end + 1;
                 if (token->is_taken || is_glued || is_tail || !(token_has_digit(token) || is_word)) {

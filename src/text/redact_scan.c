@@ -23,18 +23,20 @@ static bool is_word_byte(char c)
 static enum letter_case letters_of(struct str word)
 {
         size_t capitals = 0, letters = 0;
-        bool is_first = is_capital(word);
         for (size_t at = 0; at < word.len; at++) {
                 if (((unsigned char)word.ptr[at] & 0xc0) == 0x80)
                         continue;
                 letters++;
-                capitals += is_capital((struct str){word.ptr + at, word.len - at});
+                if ((unsigned char)word.ptr[at] < 0x80)
+                        capitals += word.ptr[at] >= 'A' && word.ptr[at] <= 'Z';
+                else
+                        capitals += is_capital((struct str){word.ptr + at, word.len - at});
         }
         if (capitals == 0)
                 return CASE_LOWER;
         if (capitals == letters)
                 return letters == 1 ? CASE_INITIAL : CASE_UPPER;
-        return is_first && (capitals == 1 || (capitals == 2 && letters > 4)) ? CASE_TITLE : CASE_MIXED;
+        return is_capital(word) && (capitals == 1 || (capitals == 2 && letters > 4)) ? CASE_TITLE : CASE_MIXED;
 }
 
 static void describe(struct str text, struct token *token)
@@ -49,6 +51,15 @@ static void describe(struct str text, struct token *token)
         token->bits = (uint16_t)lexicon_bits(word);
 }
 
+static void summarise(struct scan *scan, const struct token *token)
+{
+        scan->topics |= 1U << token->topic;
+        scan->bits |= token->bits;
+        scan->has_digits = scan->has_digits || token_has_digit(token);
+        scan->has_capitals = scan->has_capitals || (token->letters > CASE_LOWER && token->letters != CASE_INITIAL);
+        scan->has_signs = scan->has_signs || token_is(scan, token, ':') || token_is(scan, token, '@') || token_is(scan, token, '-');
+}
+
 void scan_init(struct scan *scan, struct str text)
 {
         size_t room = text.len / 4 + 16;
@@ -58,6 +69,7 @@ void scan_init(struct scan *scan, struct str text)
                 if (scan->count == room)
                         scan->tokens = alloc_resize(scan->tokens, (room *= 2) * sizeof *scan->tokens);
                 describe(text, &token);
+                summarise(scan, &token);
                 scan->tokens[scan->count++] = token;
         }
 }
@@ -68,11 +80,7 @@ void scan_deinit(struct scan *scan)
         free(scan->finds);
 }
 
-const struct token *scan_token(const struct scan *scan, ptrdiff_t i)
-{
-        static const struct token none = {.kind = TOKEN_END};
-        return i < 0 || (size_t)i >= scan->count ? &none : &scan->tokens[i];
-}
+const struct token token_none = {.kind = TOKEN_END};
 
 bool token_ends_sentence(const struct scan *scan, ptrdiff_t i)
 {

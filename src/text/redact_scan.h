@@ -20,6 +20,8 @@ struct scan {
         size_t found;
         size_t room;
         size_t settled; /* finds that have been settled */
+        uint32_t topics, bits; /* of all tokens together: what is not there need not be looked for */
+        bool has_digits, has_capitals, has_signs; /* signs: @ : - */
         uint32_t types; /* bits of enum pii_type that are wanted */
         const struct str *known_names;
         size_t known_count;
@@ -32,8 +34,13 @@ void scan_deinit(struct scan *scan);
 void scan_note(struct scan *scan, size_t start, size_t end, enum pii_type type);
 void scan_settle(struct scan *scan);
 
+extern const struct token token_none;
+
 /* The i-th token; one of kind TOKEN_END before the first and behind the last. */
-const struct token *scan_token(const struct scan *scan, ptrdiff_t i);
+static inline const struct token *scan_token(const struct scan *scan, ptrdiff_t i)
+{
+        return (size_t)i < scan->count ? &scan->tokens[i] : &token_none;
+}
 
 static inline struct str token_text(const struct scan *scan, const struct token *token)
 {
@@ -54,6 +61,19 @@ static inline bool token_touches(const struct token *left, const struct token *r
 static inline bool token_has_digit(const struct token *token)
 {
         return token->kind == TOKEN_NUMBER || token->kind == TOKEN_MIXED;
+}
+
+static inline bool token_is_word(const struct scan *scan, const struct token *token, struct str word)
+{
+        return token->end - token->start == word.len && token->kind == TOKEN_WORD && str_equal_nocase(token_text(scan, token), word);
+}
+
+static inline bool token_is_one_of(const struct scan *scan, const struct token *token, const struct str *words, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (token_is_word(scan, token, words[i]))
+                        return true;
+        return false;
 }
 
 /* Whether a sentence ends with that token: a line end, or a full stop and a blank behind it. */

@@ -35,14 +35,14 @@ struct mixture {
 static struct mixture mixture_of(struct str value)
 {
         struct mixture mixture = {0};
-        bool seen[256] = {false};
+        uint64_t seen[4] = {0};
         for (size_t i = 0; i < value.len; i++) {
                 unsigned char c = (unsigned char)value.ptr[i];
                 mixture.digits += c >= '0' && c <= '9';
                 mixture.capitals += c >= 'A' && c <= 'Z';
                 mixture.small += c >= 'a' && c <= 'z';
-                mixture.different += !seen[c];
-                seen[c] = true;
+                mixture.different += !(seen[c >> 6] >> (c & 63) & 1);
+                seen[c >> 6] |= UINT64_C(1) << (c & 63);
         }
         return mixture;
 }
@@ -78,7 +78,7 @@ static bool is_known_key(struct str value)
                 return is_web_token(value);
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
                 struct str prefix = keys[i].prefix;
-                if (!str_starts_with(value, prefix) || value.len < prefix.len + keys[i].least)
+                if (prefix.ptr[0] != value.ptr[0] || !str_starts_with(value, prefix) || value.len < prefix.len + keys[i].least)
                         continue;
                 struct mixture mixture = mixture_of((struct str){value.ptr + prefix.len, value.len - prefix.len});
                 if (mixture.digits >= 2 && mixture.different >= 8 && mixture.capitals + mixture.small)
@@ -90,12 +90,12 @@ static bool is_known_key(struct str value)
 /* "AKIA" and sixteen capitals and digits; also the temporary ones. */
 static bool is_cloud_key(struct str value)
 {
-        static const char *const heads[] = {"AKIA", "ASIA", "ABIA", "ACCA"};
+        static const struct str heads[] = {STR_INIT("AKIA"), STR_INIT("ASIA"), STR_INIT("ABIA"), STR_INIT("ACCA")};
         struct mixture mixture = mixture_of(value);
         if (value.len != 20 || mixture.small || mixture.capitals + mixture.digits != 20)
                 return false;
         for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-                if (memcmp(value.ptr, heads[i], 4) == 0)
+                if (memcmp(value.ptr, heads[i].ptr, 4) == 0)
                         return true;
         return false;
 }
@@ -118,10 +118,10 @@ static bool is_hex(struct str value)
 /* Whether the name of a variable ends with what says that it holds a secret: "hubspotKey". */
 static bool names_a_secret(struct str word)
 {
-        static const char *const ends[] = {"key", "token", "secret", "apikey"};
+        static const struct str ends[] = {STR_INIT("key"), STR_INIT("token"), STR_INIT("secret"), STR_INIT("apikey")};
         for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-                size_t len = strlen(ends[i]);
-                if (word.len > len && word.len < 40 && str_equal_nocase((struct str){word.ptr + word.len - len, len}, str_from(ends[i])))
+                size_t len = ends[i].len;
+                if (word.len > len && word.len < 40 && str_equal_nocase((struct str){word.ptr + word.len - len, len}, ends[i]))
                         return true;
         }
         return false;

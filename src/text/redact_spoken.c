@@ -6,11 +6,6 @@
 
 enum { DIGITS_MAX = 24, LOOK_BACK = 10 };
 
-static bool is_word(const struct scan *scan, const struct token *token, const char *word)
-{
-        return token->kind == TOKEN_WORD && str_equal_nocase(token_text(scan, token), str_from(word));
-}
-
 static bool is_digit_word(const struct token *token)
 {
         return token->kind == TOKEN_WORD && token->bits & LEX_DIGIT;
@@ -50,7 +45,7 @@ static enum pii_type type_of(size_t digits, enum topic topic)
 /* "double five" is two digits, "triple" three. */
 static size_t times_of(const struct scan *scan, const struct token *token)
 {
-        return is_word(scan, token, "double") ? 2 : is_word(scan, token, "triple") ? 3 : 0;
+        return token_is_word(scan, token, STR("double")) ? 2 : token_is_word(scan, token, STR("triple")) ? 3 : 0;
 }
 
 static ptrdiff_t find_digits(struct scan *scan, ptrdiff_t i)
@@ -76,26 +71,18 @@ static ptrdiff_t find_digits(struct scan *scan, ptrdiff_t i)
         return at > i ? at : i + 1;
 }
 
-static bool is_one_of(const struct scan *scan, const struct token *token, const char *const *words, size_t count)
-{
-        for (size_t i = 0; i < count; i++)
-                if (is_word(scan, token, words[i]))
-                        return true;
-        return false;
-}
-
 static bool is_top_domain(const struct scan *scan, const struct token *token)
 {
-        static const char *const ends[] = {"com", "net", "org", "de", "uk", "io", "edu", "gov", "fr", "es", "it", "nl", "info", "co", "ca", "au",
-                                           "eu", "us", "ch", "at", "be", "se", "no", "dk", "fi", "pl", "pt", "ie", "in", "br", "mx", "jp", "biz", "app", "dev"};
-        return is_one_of(scan, token, ends, sizeof ends / sizeof *ends);
+        static const struct str ends[] = {STR_INIT("com"), STR_INIT("net"), STR_INIT("org"), STR_INIT("de"), STR_INIT("uk"), STR_INIT("io"), STR_INIT("edu"), STR_INIT("gov"), STR_INIT("fr"), STR_INIT("es"), STR_INIT("it"), STR_INIT("nl"), STR_INIT("info"), STR_INIT("co"), STR_INIT("ca"), STR_INIT("au"),
+                                           STR_INIT("eu"), STR_INIT("us"), STR_INIT("ch"), STR_INIT("at"), STR_INIT("be"), STR_INIT("se"), STR_INIT("no"), STR_INIT("dk"), STR_INIT("fi"), STR_INIT("pl"), STR_INIT("pt"), STR_INIT("ie"), STR_INIT("in"), STR_INIT("br"), STR_INIT("mx"), STR_INIT("jp"), STR_INIT("biz"), STR_INIT("app"), STR_INIT("dev")};
+        return token_is_one_of(scan, token, ends, sizeof ends / sizeof *ends);
 }
 
 static bool is_mail_host(const struct scan *scan, const struct token *token)
 {
-        static const char *const hosts[] = {"gmail", "yahoo", "hotmail", "outlook", "icloud", "aol", "gmx", "web", "proton", "protonmail", "live",
-                                            "msn", "ymail", "mail", "googlemail", "comcast", "verizon", "zoho", "fastmail", "example"};
-        return is_one_of(scan, token, hosts, sizeof hosts / sizeof *hosts);
+        static const struct str hosts[] = {STR_INIT("gmail"), STR_INIT("yahoo"), STR_INIT("hotmail"), STR_INIT("outlook"), STR_INIT("icloud"), STR_INIT("aol"), STR_INIT("gmx"), STR_INIT("web"), STR_INIT("proton"), STR_INIT("protonmail"), STR_INIT("live"),
+                                            STR_INIT("msn"), STR_INIT("ymail"), STR_INIT("mail"), STR_INIT("googlemail"), STR_INIT("comcast"), STR_INIT("verizon"), STR_INIT("zoho"), STR_INIT("fastmail"), STR_INIT("example")};
+        return token_is_one_of(scan, token, hosts, sizeof hosts / sizeof *hosts);
 }
 
 static bool is_label(const struct token *token)
@@ -106,9 +93,9 @@ static bool is_label(const struct token *token)
 /* The first token of the local part that ends before "at". */
 static ptrdiff_t local_start(const struct scan *scan, ptrdiff_t at)
 {
-        static const char *const joints[] = {"dot", "underscore", "dash", "hyphen", "period"};
+        static const struct str joints[] = {STR_INIT("dot"), STR_INIT("underscore"), STR_INIT("dash"), STR_INIT("hyphen"), STR_INIT("period")};
         ptrdiff_t start = at - 1;
-        while (is_one_of(scan, scan_token(scan, start - 1), joints, sizeof joints / sizeof *joints) && is_label(scan_token(scan, start - 2)) &&
+        while (token_is_one_of(scan, scan_token(scan, start - 1), joints, sizeof joints / sizeof *joints) && is_label(scan_token(scan, start - 2)) &&
                at - start < 12)
                 start -= 2;
         while (token_touches(scan_token(scan, start - 1), scan_token(scan, start)) && at - start < 12 &&
@@ -123,7 +110,7 @@ static ptrdiff_t domain_end(const struct scan *scan, ptrdiff_t i)
         bool is_host = is_mail_host(scan, scan_token(scan, i)), is_spoken = false;
         ptrdiff_t at = i + 1;
         for (; at < i + 8; at += 2) {
-                bool is_dot = is_word(scan, scan_token(scan, at), "dot");
+                bool is_dot = token_is_word(scan, scan_token(scan, at), STR("dot"));
                 bool is_point = token_is(scan, scan_token(scan, at), '.') && token_touches(scan_token(scan, at), scan_token(scan, at + 1));
                 if ((!is_dot && !is_point) || !is_label(scan_token(scan, at + 1)))
                         break;
@@ -136,7 +123,7 @@ static void find_address(struct scan *scan, ptrdiff_t at)
 {
         const struct token *local = scan_token(scan, at - 1);
         ptrdiff_t end = is_label(scan_token(scan, at + 1)) ? domain_end(scan, at + 1) : 0;
-        bool is_prose = local->bits & LEX_COMMON && !(local->bits & (LEX_GIVEN | LEX_FAMILY)) && !is_word(scan, scan_token(scan, at - 2), "dot");
+        bool is_prose = local->bits & LEX_COMMON && !(local->bits & (LEX_GIVEN | LEX_FAMILY)) && !token_is_word(scan, scan_token(scan, at - 2), STR("dot"));
         if (end && is_label(local) && !is_prose)
                 scan_note(scan, scan_token(scan, local_start(scan, at))->start, scan_token(scan, end - 1)->end, PII_EMAIL);
 }
@@ -145,7 +132,7 @@ void scan_spoken(struct scan *scan)
 {
         for (ptrdiff_t i = 0; (size_t)i < scan->count;) {
                 const struct token *token = scan_token(scan, i);
-                if (is_word(scan, token, "at"))
+                if (token_is_word(scan, token, STR("at")))
                         find_address(scan, i);
                 i = is_digit_word(token) || times_of(scan, token) ? find_digits(scan, i) : i + 1;
         }
