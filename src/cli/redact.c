@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/json_writer.h"
-#include "text/redact.h"
+#include "policy/policy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@ enum { TEXT_MAX_BYTES = 1 << 20, LINE_MAX_BYTES = 8 << 20, OUT_MAX_BYTES = 64 <<
 struct session {
         struct json_parser *parser;
         struct buf out;
+        const struct redact_manner *manner;
         bool wants_lines;
         bool wants_spans;
 };
@@ -47,8 +48,8 @@ static const char *write_line(struct session *session, struct str id, struct str
         size_t max = text.len / 2 + 1, count = 0;
         struct pii_span *spans = session->wants_spans ? arena_alloc(arena, max * sizeof *spans) : NULL;
         struct safe_text safe = {{0}};
-        enum err err = session->wants_spans ? (spans ? redact_find(text, spans, max, &count) : ERR_TOO_LARGE)
-                                            : redact_text((struct raw_text){text}, arena, &safe);
+        enum err err = session->wants_spans ? (spans ? redact_find_in(text, &session->manner->scope, spans, max, &count) : ERR_TOO_LARGE)
+                                            : redact_as((struct raw_text){text}, session->manner, arena, &safe, NULL);
         if (err)
                 return "the text cannot be redacted";
         json_open(&w, '{');
@@ -75,7 +76,7 @@ static const char *redact_one(struct session *session, struct str id, struct str
         arena_init(&arena, ARENA_BYTES);
         if (session->wants_spans || session->wants_lines)
                 fault = write_line(session, id, text, &arena);
-        else if (redact_text((struct raw_text){text}, &arena, &safe) == ERR_OK)
+        else if (redact_as((struct raw_text){text}, session->manner, &arena, &safe, NULL) == ERR_OK)
                 buf_append_str(&session->out, safe.safe);
         else
                 fault = "the text cannot be redacted";
@@ -154,19 +155,33 @@ static int redact_whole(struct session *session, const char *operand)
         return fault ? cli_complain(CLI_FAILED, "%s", fault) : CLI_OK;
 }
 
+static int redact_input(struct session *session, const char *operand)
+{
+        buf_init(&session->out, OUT_MAX_BYTES);
+        int status = session->wants_lines ? redact_lines(session) : redact_whole(session, operand);
+        buf_deinit(&session->out);
+        return status;
+}
+
 static int run(const struct cli *cli, const struct settings *settings, struct settings_args *operands)
 {
         struct session session = {0};
+        struct err_note note = {.text = ""};
+        struct policy *policy;
         (void)cli;
-        (void)settings;
         session.wants_lines = cli_take_flag(operands, "jsonl");
         session.wants_spans = cli_take_flag(operands, "spans");
+        const char *name = cli_take_value(operands, "sink");
+        enum redaction_sink sink = name ? redaction_sink_from(str_from(name)) : SINK_RECORD;
+        if (sink == SINK_COUNT)
+                return cli_complain(CLI_USAGE, "no sink is called `%s`; there are record, llm and export", name);
         if (operands->count > 1 || (operands->count && session.wants_lines))
                 return cli_complain(CLI_USAGE, "unexpected argument `%s`; see --help", operands->items[operands->count - 1]);
-        buf_init(&session.out, OUT_MAX_BYTES);
-        int status = session.wants_lines ? redact_lines(&session)
-                                         : redact_whole(&session, operands->count ? operands->items[0] : NULL);
-        buf_deinit(&session.out);
+        if (policy_load(*settings->policy_dir ? settings->policy_dir : NULL, &policy, &note) != ERR_OK)
+                return cli_complain(CLI_FAILED, "%s", note.text);
+        session.manner = &policy_facts(policy)->redaction.manners[sink];
+        int status = redact_input(&session, operands->count ? operands->items[0] : NULL);
+        policy_unref(policy);
         return status;
 }
 
@@ -176,14 +191,16 @@ const struct cli_command cli_redact = {
         .help = "usage: triaged redact TEXT\n"
                 "       triaged redact < TEXT\n"
                 "       triaged redact --jsonl < RECORDS.jsonl\n"
-                "       triaged redact --spans [--jsonl] < INPUT\n\n"
+                "       triaged redact --spans [--jsonl] < INPUT\n"
+                "       triaged redact --sink export …\n\n"
                 "Writes the text with each piece of personal data replaced by its tag, such as [EMAIL_REDACTED]; with\n"
                 "--jsonl each line is a record {\"id\",\"text\"}, and so is each line of the output. With --spans what was\n"
                 "found is written instead: {\"id\",\"spans\":[{\"start\",\"end\",\"type\"}]}, in bytes of UTF-8, half-open.\n"
                 "The redactor is the server's own. A line that cannot be read is named on stderr and left out; the exit\n"
                 "code is 1 at the end.\n\n"
                 "  --jsonl  one record a line\n"
-                "  --spans  what was found, and where\n",
-        .own_flags = (const char *const[]){"jsonl", "spans", NULL},
+                "  --spans  what was found, and where\n"
+                "  --sink   record (if not given), llm or export: whose part of the policy's redaction.yaml counts\n",
+        .own_flags = (const char *const[]){"jsonl", "spans", "sink=", NULL},
         .run = run,
 };

@@ -282,9 +282,14 @@ static enum state replay(struct triage *t)
         return refuse(t, told(err), err_may_retry(err) ? 1 : 0);
 }
 
+static const struct redact_manner *manner_for(const struct triage *t, enum redaction_sink sink)
+{
+        return &policy_facts(t->snapshot->policy)->redaction.manners[sink];
+}
+
 static enum state redact(struct triage *t)
 {
-        enum err err = redact_text(t->request.message.text, &t->arena, &t->text);
+        enum err err = redact_as(t->request.message.text, manner_for(t, SINK_RECORD), &t->arena, &t->text, NULL);
         if (err && !is_hit(t))
                 return refuse(t, ERR_INTERNAL, 0);
         t->is_withheld = err != ERR_OK;
@@ -332,7 +337,7 @@ static uint64_t split_point(const struct triage *t)
         return hash64(subject.raw.ptr ? subject.raw : t->text.safe);
 }
 
-/* The LLM gets the text anew, with placeholders, and nothing of the metadata: whatever goes wrong with
+/* The LLM gets the text anew, redacted as the policy says (with placeholders), and nothing of the metadata: whatever goes wrong with
  * that, nothing is sent. */
 static enum state consult(struct triage *t)
 {
@@ -346,7 +351,7 @@ static enum state consult(struct triage *t)
                 .done = consulted,
                 .status = LLM_WITHHELD,
         };
-        if (redact_placeholders(t->request.message.text, &t->arena, &question->message, &t->placeholders) != ERR_OK)
+        if (redact_as(t->request.message.text, manner_for(t, SINK_LLM), &t->arena, &question->message, &t->placeholders) != ERR_OK)
                 return DECIDE;
         return consult_ask(t->env->consult, question) ? DECIDE : wait(t);
 }
@@ -375,7 +380,7 @@ static struct safe_text redacted_metadata(struct triage *t, const char *key)
 {
         struct raw_text value = message_metadata(&t->request.message, str_from(key));
         struct safe_text safe = {0};
-        if (value.raw.ptr && redact_text(value, &t->arena, &safe) != ERR_OK)
+        if (value.raw.ptr && redact_as(value, manner_for(t, SINK_RECORD), &t->arena, &safe, NULL) != ERR_OK)
                 safe = SAFE_LITERAL("[TEXT_WITHHELD]");
         return safe;
 }
@@ -383,13 +388,14 @@ static struct safe_text redacted_metadata(struct triage *t, const char *key)
 /* Keys come from the client too. */
 static struct safe_text metadata_json(struct triage *t)
 {
+        const struct redact_manner *manner = manner_for(t, SINK_RECORD);
         struct json_writer w = {.buf = t->env->buf};
         buf_reset(w.buf);
         json_open(&w, '{');
         for (size_t i = 0; i < t->request.message.metadata_count; i++) {
                 const struct metadata_entry *entry = &t->request.message.metadata[i];
                 struct safe_text key, value;
-                if (redact_text(entry->key, &t->arena, &key) || redact_text(entry->value, &t->arena, &value))
+                if (redact_as(entry->key, manner, &t->arena, &key, NULL) || redact_as(entry->value, manner, &t->arena, &value, NULL))
                         continue;
                 json_key_str(&w, key.safe);
                 json_str(&w, value.safe);

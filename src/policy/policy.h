@@ -3,9 +3,9 @@
  *
  * Files: taxonomy.yaml (categories, intents, actions, severities, gates, SLAs), replies.yaml (approved
  * texts by locale and channel), safety.yaml (the safety net's rules), llm.yaml and prompts/VERSION.yaml
- * (what asking an LLM means, policy/llm_policy.h). They are checked as a whole; an error names file and
+ * (what asking an LLM means, policy/llm_policy.h), redaction.yaml (personal data). They are checked as a whole; an error names file and
  * line, and nothing of a bad policy is used. The shipped policy is also built into the binary; llm.yaml,
- * a prompt and the taxonomy's `categories` are taken from there where a directory has none.
+ * redaction.yaml, a prompt and the taxonomy's `categories` are taken from there where a directory has none.
  *
  * A loaded policy is an immutable, reference-counted snapshot: whoever pins it may use it on any
  * thread until the unref. Strings borrow from it.
@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "core/terms.h"
 #include "policy/llm_policy.h"
+#include "policy/redaction_policy.h"
 #include "text/safety_net.h"
 
 struct policy;
@@ -66,6 +67,7 @@ struct policy_facts {
         enum severity unknown_severity;                    /* when nothing says which */
         const struct safety_net *safety_net;
         struct llm_policy llm;
+        struct redaction_policy redaction;
 };
 
 /* `directory` NULL: the built-in policy. The new policy has one reference. */

@@ -7,16 +7,10 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SPANS_ON_STACK = 64, PASSES_MAX = 6, REFERENCE_MAX_BYTES = 32 };
+enum { REFERENCE_MAX_BYTES = 32 };
 
 static const char *const names[PII_TYPE_COUNT] = {
 #define PII(symbol, name, rank) [PII_##symbol] = name,
-#include "text/pii.def"
-#undef PII
-};
-
-static const struct str tags[PII_TYPE_COUNT] = {
-#define PII(symbol, name, rank) [PII_##symbol] = STR_INIT("[" name "_REDACTED]"),
 #include "text/pii.def"
 #undef PII
 };
@@ -87,149 +81,6 @@ bool redact_is_clean(struct str text)
         struct pii_span span;
         size_t count;
         return redact_find_in(text, &identifiers, &span, 1, &count) == ERR_OK && count == 0;
-}
-
-/* How spans are replaced: by the tag of their type, or each value by a placeholder of its own. */
-struct redaction {
-        struct arena *arena;
-        struct str original;
-        struct pii_placeholders *map; /* NULL: tags */
-};
-
-static bool is_same_value(const struct pii_placeholder *placeholder, enum pii_type type, struct str value)
-{
-        if (placeholder->type != type)
-                return false;
-        return type == PII_EMAIL ? str_equal_nocase(placeholder->value, value) : str_equal(placeholder->value, value);
-}
-
-/* A label that the customer has written is left out, so that it is never taken for one of ours. */
-static struct str next_label(const struct redaction *redaction, enum pii_type type, uint32_t *number)
-{
-        struct str label;
-        do
-                label = arena_format(redaction->arena, "[%s_%u]", names[type], ++*number);
-        while (label.ptr && memmem(redaction->original.ptr, redaction->original.len, label.ptr, label.len));
-        return label;
-}
-
-/* What stands in the place of that value; the absent string when the arena or the map is full. */
-static struct str placeholder_label(const struct redaction *redaction, enum pii_type type, struct str value)
-{
-        struct pii_placeholders *map = redaction->map;
-        for (const struct pii_placeholder *known = map->newest; known; known = known->older)
-                if (is_same_value(known, type, value))
-                        return known->label;
-        struct pii_placeholder *added =
-                map->count < PII_PLACEHOLDERS_MAX ? arena_new(redaction->arena, struct pii_placeholder) : NULL;
-        if (!added)
-                return (struct str){0};
-        struct str label = next_label(redaction, type, &map->last[type]);
-        if (!label.ptr)
-                return label;
-        *added = (struct pii_placeholder){map->newest, type, map->last[type], value, label};
-        map->newest = added;
-        map->count++;
-        return label;
-}
-
-static struct str label_of(const struct redaction *redaction, struct str text, const struct pii_span *span)
-{
-        if (!redaction->map)
-                return tags[span->type];
-        return placeholder_label(redaction, span->type, (struct str){text.ptr + span->start, span->end - span->start});
-}
-
-static bool replaced_len(const struct redaction *redaction, struct str text, const struct pii_span *spans,
-                         size_t count, size_t *ret_len)
-{
-        size_t len = text.len;
-        for (size_t i = 0; i < count; i++) {
-                struct str label = label_of(redaction, text, &spans[i]);
-                if (!label.ptr)
-                        return false;
-                len = len - (spans[i].end - spans[i].start) + label.len;
-        }
-        *ret_len = len;
-        return true;
-}
-
-static enum err replace(const struct redaction *redaction, struct str text, const struct pii_span *spans,
-                        size_t count, struct str *ret_text)
-{
-        size_t len, from = 0;
-        if (!replaced_len(redaction, text, spans, count, &len))
-                return ERR_TOO_LARGE;
-        char *to = arena_alloc(redaction->arena, len + 1);
-        if (!to)
-                return ERR_TOO_LARGE;
-        *ret_text = (struct str){to, len};
-        for (size_t i = 0; i < count; i++) {
-                struct str label = label_of(redaction, text, &spans[i]);
-                to = mempcpy(to, text.ptr + from, spans[i].start - from);
-                to = mempcpy(to, label.ptr, label.len);
-                from = spans[i].end;
-        }
-        to = mempcpy(to, text.ptr + from, text.len - from);
-        *to = '\0';
-        return ERR_OK;
-}
-
-/* One pass; `ret_is_clean` when there was nothing to replace. */
-static enum err redact_once(const struct redaction *redaction, struct str text, struct str *ret_text,
-                            bool *ret_is_clean)
-{
-        struct pii_span few[SPANS_ON_STACK], *spans = few;
-        size_t count;
-        enum err err = redact_find(text, few, SPANS_ON_STACK, &count);
-        if (err == ERR_TOO_LARGE) {
-                size_t max = text.len / 2 + 1; /* no item is shorter than three bytes */
-                spans = arena_alloc(redaction->arena, max * sizeof *spans);
-                if (!spans)
-                        return ERR_TOO_LARGE;
-                err = redact_find(text, spans, max, &count);
-        }
-        if (err)
-                return err;
-        *ret_is_clean = count == 0;
-        if (count)
-                return replace(redaction, text, spans, count, ret_text);
-        *ret_text = text;
-        return ERR_OK;
-}
-
-/* A replacement changes what stands around its neighbours, so the result is looked at again until
- * nothing is found: that is what makes it safe to redact a text twice. No item holds a bracket, so a later
- * pass replaces no label of an earlier one. */
-static enum err redact(const struct redaction *redaction, struct safe_text *ret_text)
-{
-        struct str current = redaction->original;
-        bool is_clean = false;
-        for (int pass = 0; pass < PASSES_MAX; pass++) {
-                enum err err = redact_once(redaction, current, &current, &is_clean);
-                if (err)
-                        return err;
-                if (is_clean) {
-                        ret_text->safe = current;
-                        return ERR_OK;
-                }
-        }
-        return ERR_INVALID;
-}
-
-enum err redact_text(struct raw_text text, struct arena *arena, struct safe_text *ret_text)
-{
-        return redact(&(struct redaction){arena, text.raw, NULL}, ret_text);
-}
-
-enum err redact_placeholders(struct raw_text text, struct arena *arena, struct safe_text *ret_text,
-                             struct pii_placeholders *ret_map)
-{
-        struct pii_placeholders map = {.count = 0};
-        enum err err = redact(&(struct redaction){arena, text.raw, &map}, ret_text);
-        if (err == ERR_OK)
-                *ret_map = map;
-        return err;
 }
 
 static bool has_reference_form(struct str text)

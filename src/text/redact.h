@@ -67,6 +67,27 @@ enum err redact_find_in(struct str text, const struct redact_scope *scope, struc
  * its redactions never settle) nothing is returned, and the caller has no safe text. */
 enum err redact_text(struct raw_text text, struct arena *arena, struct safe_text *ret_text) MUST_USE;
 
+/* What stands in the place of a value. */
+enum redact_style {
+        REDACT_TAG,         /* [EMAIL_REDACTED] */
+        REDACT_MASK,        /* **** **** **** 4242 */
+        REDACT_PSEUDONYM,   /* [EMAIL_REDACTED_1_482913004417]: equal values look alike, under one key */
+        REDACT_PLACEHOLDER, /* [EMAIL_1]: can be undone with the map, which lives as long as the request */
+};
+
+/* Pseudonyms are HMAC-SHA-256 of the value as it is compared (an address in small letters, a number without
+ * blanks). The key's number stands in them, so that a change of keys is seen. */
+struct redact_key {
+        unsigned number; /* 0 to 9 */
+        struct str secret;
+};
+
+struct redact_manner {
+        struct redact_scope scope;
+        enum redact_style style;
+        struct redact_key key; /* for pseudonyms; one without a secret is an error of the redaction */
+};
+
 enum { PII_PLACEHOLDERS_MAX = 256 };
 
 /* One value and what stands in its place. Lives in the request's arena, and nowhere else: it is never
@@ -92,6 +113,11 @@ struct pii_placeholders {
  * PII_PLACEHOLDERS_MAX different values. */
 enum err redact_placeholders(struct raw_text text, struct arena *arena, struct safe_text *ret_text,
                              struct pii_placeholders *ret_map) MUST_USE;
+
+/* In another manner; all of what is said about the two above holds for it, too. `ret_map` may be NULL where there
+ * is nothing to undo. */
+enum err redact_as(struct raw_text text, const struct redact_manner *manner, struct arena *arena,
+                   struct safe_text *ret_text, struct pii_placeholders *ret_map) MUST_USE;
 
 /* An order or product number that the client has declared as such: kept as it is, though ten plain
  * digits look like a phone number. Only what has the form of one (1 to 32 letters, digits and . _ - # /,

@@ -93,7 +93,7 @@ struct token token_next(struct str text, size_t from)
         if (at == end)
                 TOKEN(TOKEN_END, TOPIC_NONE);
         /*!re2c
-        "[" [A-Z] [A-Z_]* ("_REDACTED" | "_" digit+ | ":" [a-zA-Z0-9]+ ":" [0-9a-f]+) "]" { TOKEN(TOKEN_TAG, TOPIC_NONE); }
+        "[" [A-Z] [A-Z_]* ("_REDACTED" ("_" digit+ "_" digit+)? | "_" digit+) "]" { TOKEN(TOKEN_TAG, TOPIC_NONE); }
         passport   { TOKEN(TOKEN_WORD, TOPIC_PASSPORT); }
         licence    { TOKEN(TOKEN_WORD, TOPIC_LICENCE); }
         national   { TOKEN(TOKEN_WORD, TOPIC_NATIONAL); }

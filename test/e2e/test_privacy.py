@@ -2,6 +2,8 @@
 """Planted personal data is found nowhere: not in a log line, a metric, an error, nor in the bytes of
 the store. Only the redactor's tags are."""
 import json
+import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -58,6 +60,47 @@ def test_canaries_in_the_text(make_server):
         if path.is_file():
             check_clean(f"{path.name} while the server runs", path.read_bytes())
     check_server(server)
+
+
+# What announces a value that has no form of its own, and the value; {0} to {2} are numbers, {3} is letters.
+TOLD = [
+    ("my name is", "Aurelia Canary{3}son"), ("my password is", "Tr0ub{0}&{1}"), ("my PIN is", "{1}{2}"),
+    ("account number", "{0}{1}{2}"), ("passport number", "K{0}{1}"), ("driver's license", "D{0}{1}{2}"),
+    ("my national ID is", "Q{0}{1}"), ("born on", "{2}/11/19{2}"), ("medical record number", "MRN-{0}{1}"),
+    ("I live at", "{0} Canary{3} Street"), ("zip code", "{2}{0}-{1}"), ("username:", "canary{0}_{1}"),
+    ("key", "ghp_{0}aB{1}cDeFg{1}hIjKl{2}mNoPqR{0}"), ("wallet", "0x{0}a{1}b{0}c{1}d{0}e{1}f{0}a{1}bc{2}d"),
+    ("router", "0a:{2}:f5:{2}:4b:{2}"), ("write to", "canary{0}.{1}@host{2}.example"), ("call", "(2{2}) 5{2}-{1}"),
+    ("my ssn is", "5{2}-{2}-{1}"), ("from", "2{2}.{2}.13.{2}"), ("my card is", "{2}{0}{1}{0}{1}"),
+]
+
+
+def planted(count):
+    for number in range(count):
+        lead, form = TOLD[number % len(TOLD)]
+        letters = "".join(chr(ord("a") + number // step % 26) for step in (1, 26))
+        yield lead, form.format(100 + number * 7 % 900, 1000 + number * 37 % 9000, 10 + number % 40, letters)
+
+
+def test_a_thousand_canaries_in_every_channel(make_llm, fake):
+    """Through answers, records, the log, metrics, the database and the bytes that an LLM was sent."""
+    server = make_llm()
+    sentences = list(planted(1000))
+    with ThreadPoolExecutor(8) as pool:
+        answers = pool.map(lambda pair: server.classify("Please cancel my order ORD-12345, " + " ".join(pair)), sentences)
+        for (lead, value), answer in zip(sentences, answers):
+            assert answer.status == 200
+            assert value.encode() not in answer.body, (lead, value)
+    canaries = [value.encode() for _, value in sentences]
+    files = [path for path in server.data_dir.rglob("*") if path.is_file()]
+    channels = [("the metrics", server.get("/metrics").body), ("the LLM", bytes(fake.received))]
+    server.stop()
+    channels += [("the log", server.output().encode())] + [(path.name, path.read_bytes()) for path in files if path.exists()]
+    assert fake.received, "the LLM was asked"
+    for where, data in channels:
+        # Short numbers stand in random identifiers, too, but not as words of their own.
+        found = [value for value in canaries
+                 if value in data and re.search(rb"(?<![0-9A-Za-z])" + re.escape(value) + rb"(?![0-9A-Za-z])", data)]
+        assert not found, f"{len(found)} in {where}: {found[:5]}"
 
 
 def test_canaries_in_metadata(make_server):

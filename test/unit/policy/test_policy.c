@@ -145,6 +145,15 @@ static const struct edit broken[] = {
          "llm.yaml:%u: prompts: version `../x` cannot be a file's name: 1 to 32 of A-Z a-z 0-9 . _ -, no dot first"},
         {POLICY_LLM, "\"1.0.0\": 1", "\"7.0.0\": 1",
          "prompts/7.0.0.yaml: No such file or directory; llm.yaml names that version"},
+        {POLICY_REDACTION, "record: {style: tag", "record: {style: tags",
+         "redaction.yaml:%u: sink `record`: style `tags` is not defined; did you mean `tag`?"},
+        {POLICY_REDACTION, "record: {style: tag", "record: {style: placeholder",
+         "redaction.yaml:%u: sink `record`: placeholders are for llm only, since nothing else can undo them"},
+        {POLICY_REDACTION, "llm: {style: placeholder, keeps: []", "llm: {style: placeholder, keeps: [EMIAL]",
+         "redaction.yaml:%u: sink `llm`: type `EMIAL` is not defined; did you mean `EMAIL`?"},
+        {POLICY_REDACTION, "export: {style: tag", "export: {style: pseudonym",
+         "redaction.yaml:20: pseudonyms: the environment variable TRIAGED_PSEUDONYM_KEY must hold the key, of 16 characters at "
+         "least"},
         {POLICY_SAFETY, "severity: urgent", "severity: urgnt",
          "safety.yaml:%u: rule `emergency_room_written`: severity `urgnt` is not defined; did you mean "
          "`urgent`?"},
