@@ -40,7 +40,8 @@ static bool is_name_like(const struct scan *scan, const struct token *token, boo
         if (token->kind != TOKEN_WORD || token->is_taken)
                 return false;
         bool is_address_word = token->bits & (LEX_STREET | LEX_STREET_BEFORE | LEX_UNIT | LEX_PLACE | LEX_STATE | LEX_JOINER);
-        bool is_prose = (token->topic || token->bits & LEX_COMMON) && !(token->bits & (LEX_STREET | LEX_PLACE | LEX_STATE));
+        bool is_prose = (token->topic || token->bits & LEX_COMMON) && !(token->bits & (LEX_STREET | LEX_PLACE | LEX_STATE | LEX_UNIT)) &&
+                        !(token->bits & LEX_STREET_BEFORE && token->letters == CASE_TITLE);
         if (is_prose)
                 return false;
         return token->letters != CASE_LOWER || is_small || (is_address_word && token->bits & (LEX_UNIT | LEX_JOINER));
@@ -62,7 +63,8 @@ static bool is_box(const struct scan *scan, ptrdiff_t i)
                 return false;
         if (token_is_one_of(scan, token, heads, sizeof heads / sizeof *heads))
                 return true;
-        return token_is_word(scan, token, STR("box")) && token_has_digit(scan_token(scan, i + 1));
+        bool is_post = token->letters != CASE_LOWER || token_is_word(scan, scan_token(scan, i - 1), STR("po"));
+        return is_post && token_is_word(scan, token, STR("box")) && token_has_digit(scan_token(scan, i + 1));
 }
 
 static void weigh_word(const struct scan *scan, ptrdiff_t i, struct address *address)

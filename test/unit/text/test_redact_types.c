@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each kind as people write it, and what must not change what is found: place, spacing, punctuation, escapes. */
+#include "unit/test.h"
+
+#include "text/redact.h"
+#include "text/redact_check.h"
+#include "text/redact_check_national.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SPANS = 64, TEXT_BYTES = 1024 };
+
+/* What stands between « and » must be found, and nothing else. */
+static const struct {
+        enum pii_type type;
+        const char *marked;
+} examples[] = {
+        {PII_EMAIL, "write to «jane dot doe at gmail dot com» please"},
+        {PII_EMAIL, "it is «john at gmail.com»"},
+        {PII_EMAIL, "«jane.doe @ example.com» with blanks"},
+        {PII_PHONE, "my phone is «two one two, five five five, oh one eight seven»"},
+        {PII_CREDIT_CARD, "card «４１１１ １１１１ １１１１ １１１１» please"},
+        {PII_CREDIT_CARD, "card number «four one one one one one one one one one one one one one one one»"},
+        {PII_US_SSN, "social is «five three six two two eight eight four one»"},
+        {PII_IBAN, "the IBAN is «DE89 3704 0044 0532 0130 01», one digit wrong"},
+        {PII_CVV, "the security code on the card is «917»"},
+        {PII_CVV, "my PIN is «4471», go ahead"},
+        {PII_BANK_ACCOUNT, "the routing number on file is «011401533»."},
+        {PII_BANK_ACCOUNT, "sort code «20-45-53» please"},
+        {PII_MAC_ADDRESS, "the router «AC:DE:48:00:11:22» is down"},
+        {PII_MAC_ADDRESS, "port «0011.2233.4455»"},
+        {PII_SECRET, "I pasted «ghp_16C7e42F292c6912E7710c838347Ae178B4a» by mistake"},
+        {PII_SECRET, "token=«9f86d081884c7d659a2feaa0c55ad015»"},
+        {PII_SECRET, "key «AKIALALEMEL33243OLIB» is out"},
+        {PII_PASSWORD, "password: «Tr0ub4dor&3»"},
+        {PII_PASSWORD, "my current password is «GreenMoon91!», but it fails"},
+        {PII_PASSWORD, "postgres://app:«s3cr3tPw»@db"},
+        {PII_USERNAME, "My username is «mthompson82», could you reset it"},
+        {PII_CRYPTO, "wallet «bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq» not credited"},
+        {PII_CRYPTO, "«1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa»"},
+        {PII_PASSPORT, "my passport number on file should be «Y98765432»."},
+        {PII_DRIVER_LICENSE, "my driver's license number is «A56319335»"},
+        {PII_DRIVER_LICENSE, "UK licence «MORGA657054SM9IJ», thanks"},
+        {PII_NATIONAL_ID, "my National Insurance number is «AB123456C»"},
+        {PII_NATIONAL_ID, "it is «12345678Z», isn't it"},
+        {PII_NATIONAL_ID, "NHS number «943 476 5919»"},
+        {PII_DOB, "my date of birth is «September 14th, 1969», if you need it"},
+        {PII_DOB, "born «4 June 1976»"},
+        {PII_PERSON, "My name is «Scott Tury»."},
+        {PII_PERSON, "hi my name is «tom baker» and i cant log in"},
+        {PII_PERSON, "Please cancel.\nThanks,\n«Jen»"},
+        {PII_PERSON, "Dear Mr. «Okonkwo-Baptiste», please"},
+        {PII_PERSON, "Ich heiße «Jürgen Weiß» und möchte kündigen"},
+        {PII_PERSON, "it's booked in the name of «Yulanda Guarnieri»."},
+        {PII_PERSON, "«Ahmed» here again, still no parcel."},
+        {PII_ADDRESS, "Lieferadresse: «Hauptstraße 12, 10827 Berlin»"},
+        {PII_ADDRESS, "my new address is «356 Maple Terrace, Columbus»."},
+        {PII_ADDRESS, "send statements to «PO Box 4471, Denver, CO 80203»."},
+        {PII_ADDRESS, "he lives at «Via Zannoni 49, Roma» now"},
+        {PII_POSTCODE, "The postcode on file should read «SW1A 1AA»."},
+        {PII_POSTCODE, "«98109» is the correct zip code for it"},
+        {PII_OTHER_ID, "My medical record number is «MRN-482910»"},
+        {PII_OTHER_ID, "My license plate number is «QRT-8842»."},
+};
+
+static const char *const harmless[] = {
+        "I'm Sorry but this is the third time.",
+        "I'm with Chase, previously Wells Fargo.",
+        "You asked me to contact Support or Billing.",
+        "Is it safe to send my password by chat? My password is not working.",
+        "The Santa Claus costume is too small.",
+        "Room 12 has 2 drive bays and 1 court view.",
+        "Coupon SAVE20-NOV-2023, booking reference QK7ZP2, SKU AB12-XY",
+        "Chat transcript id 8f14e45f-ceea-467f-a0e6-1f2b3c4d5e6f if that helps.",
+        "What is a routing number, and where is the security code?",
+        "one two three testing, is this chat working? meet me at noon",
+        "Hello team, Good morning everyone, Thanks again",
+        "May I pay with Apple Pay in April? Will the Grand Hotel in Paris take it?",
+        "My order 3348917502 and my card ending in 4242",
+        "The colour code is #FF5733 and the version 10.0.19045.3803",
+};
+
+static size_t unmark(const char *marked, char *text, size_t *start, size_t *end)
+{
+        size_t len = 0;
+        for (const char *at = marked; *at; at++) {
+                bool is_open = memcmp(at, "\xc2\xab", 2) == 0, is_close = memcmp(at, "\xc2\xbb", 2) == 0;
+                if (is_open)
+                        *start = len;
+                if (is_close)
+                        *end = len;
+                if (is_open || is_close)
+                        at++;
+                else
+                        text[len++] = *at;
+        }
+        return len;
+}
+
+/* Whether exactly that is found, of that type; complains otherwise. */
+static void expect_found(struct str text, size_t start, size_t end, enum pii_type type)
+{
+        struct pii_span spans[SPANS];
+        size_t count;
+        assert_ok(redact_find(text, spans, SPANS, &count));
+        if (count == 1 && spans[0].type == type && spans[0].start == start && spans[0].end == end)
+                return;
+        for (size_t i = 0; i < count; i++)
+                print_error("  found %s at %zu..%zu\n", pii_type_name(spans[i].type), spans[i].start, spans[i].end);
+        fail_msg("in \"%.*s\" expected %s at %zu..%zu", STR_ARGS(text), pii_type_name(type), start, end);
+}
+
+static void each_kind_is_found_where_it_stands(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+                char text[TEXT_BYTES];
+                size_t start = 0, end = 0, len = unmark(examples[i].marked, text, &start, &end);
+                expect_found((struct str){text, len}, start, end, examples[i].type);
+        }
+}
+
+static void what_only_looks_like_it_stays(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
+                struct pii_span spans[SPANS];
+                size_t count;
+                assert_ok(redact_find(str_from(harmless[i]), spans, SPANS, &count));
+                if (count)
+                        fail_msg("\"%s\": %s at %zu..%zu", harmless[i], pii_type_name(spans[0].type), spans[0].start, spans[0].end);
+        }
+}
+
+static void the_place_in_the_text_changes_nothing(void **state)
+{
+        (void)state;
+        static const char *const before[] = {"", "Hello there.\n", "Order ORD-12345 is late. ", "«quoted» text — ", "\t"};
+        static const char *const behind[] = {"", "\nSo much for that.", "\n\n", " \n"};
+        for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+                for (size_t j = 0; j < sizeof before / sizeof *before; j++)
+                        for (size_t k = 0; k < sizeof behind / sizeof *behind; k++) {
+                                char text[TEXT_BYTES], whole[2 * TEXT_BYTES];
+                                size_t start = 0, end = 0, len = unmark(examples[i].marked, text, &start, &end), lead = strlen(before[j]);
+                                int total = snprintf(whole, sizeof whole, "%s%.*s%s", before[j], (int)len, text, behind[k]);
+                                expect_found((struct str){whole, (size_t)total}, lead + start, lead + end, examples[i].type);
+                        }
+}
+
+/* Writes each character of the value, or each blank of the text, in another way. */
+static void other_spellings_change_nothing(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *from, *to;
+        } spellings[] = {{" ", "\xc2\xa0"}, {" ", "\xe2\x80\xaf"}, {"-", "\xe2\x80\x91"}, {"1", "\xef\xbc\x91"}, {"4", "\xd9\xa4"},
+                         {"@", "%40"}, {"@", "\\u0040"}, {"\n", "\\n"}, {"0", "0\xe2\x80\x8b"}, {"'", "\xe2\x80\x99"}};
+        for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+                for (size_t j = 0; j < sizeof spellings / sizeof *spellings; j++) {
+                        char text[TEXT_BYTES], other[4 * TEXT_BYTES];
+                        size_t start = 0, end = 0, len = unmark(examples[i].marked, text, &start, &end), to = 0, from_at = 0, end_at = 0;
+                        for (size_t at = 0; at <= len; at++) {
+                                from_at = at == start ? to : from_at;
+                                end_at = at == end ? to : end_at;
+                                bool is_hit = at < len && text[at] == spellings[j].from[0];
+                                to += (size_t)snprintf(other + to, sizeof other - to, "%.*s", is_hit ? 16 : at < len, is_hit ? spellings[j].to : text + at);
+                        }
+                        size_t width = strlen(spellings[j].to);
+                        bool is_cut = spellings[j].from[0] == '0' && text[end - 1] == '0';
+                        expect_found((struct str){other, to}, from_at, is_cut ? end_at - width + 1 : end_at, examples[i].type);
+                }
+}
+
+static void check_digits_are_those_of_the_registries(void **state)
+{
+        (void)state;
+        assert_true(check_hetu(STR("131052308T")) && !check_hetu(STR("131052308U")));
+        assert_true(check_nif(STR("12345678Z")) && check_nie(STR("X9613851N")) && !check_nie(STR("X9613851M")));
+        assert_true(check_sg_fin(STR("S2740116C")) && check_sg_fin(STR("M4332674T")) && !check_sg_fin(STR("S2740116D")));
+        assert_true(check_kvnr(STR("A123456780")) && !check_kvnr(STR("A123456781")));
+        assert_true(check_tr(STR("10000000146")) && !check_tr(STR("10000000145")));
+        assert_true(check_pesel(STR("44051401458")) && !check_pesel(STR("44051401459")));
+        assert_true(check_se(STR("8712202384")) && !check_se(STR("8712202385")));
+        assert_true(check_abn(STR("51824753556")) && !check_abn(STR("52824753556")));
+        assert_true(check_acn(STR("005499981")) && check_au_medicare(STR("2123456701")));
+        assert_true(check_nhs(STR("9434765919")) && !check_nhs(STR("9434765918")));
+        assert_true(check_za(STR("8001015009087")) && check_th(STR("1234567890121")) && !check_th(STR("1234567890122")));
+        assert_true(check_npi(STR("1234567893")) && check_aba(STR("061000104")) && check_kr_business(STR("1048656659")));
+        assert_true(check_vin(STR("1M8GDM9AXKP042788")) && !check_vin(STR("1M8GDM9A1KP042788")));
+        assert_true(check_verhoeff(STR("234123412346")) && !check_verhoeff(STR("234123412347")));
+        assert_true(check_uk_postcode(STR("EC1A1BB")) && check_uk_postcode(STR("M11AE")) && !check_uk_postcode(STR("QQ11AE")));
+        assert_true(check_bech32(STR("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq")));
+        assert_false(check_bech32(STR("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdr")));
+        assert_true(check_base58(STR("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa")) && !check_base58(STR("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb")));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(each_kind_is_found_where_it_stands),
+                cmocka_unit_test(what_only_looks_like_it_stays),
+                cmocka_unit_test(the_place_in_the_text_changes_nothing),
+                cmocka_unit_test(other_spellings_change_nothing),
+                cmocka_unit_test(check_digits_are_those_of_the_registries),
+        };
+        return cmocka_run_group_tests_name("text/redact_types", tests, NULL, NULL);
+}
