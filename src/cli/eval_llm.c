@@ -100,7 +100,8 @@ static void ask(struct slot *slot, struct raw_text text)
                 .done = answered,
                 .status = LLM_WITHHELD,
         };
-        if (redact_placeholders(text, &slot->arena, &question->message, &slot->placeholders) != ERR_OK ||
+        const struct redact_manner *manner = &policy_facts(run->snapshot->policy)->redaction.manners[SINK_LLM];
+        if (redact_as(text, manner, &slot->arena, &question->message, &slot->placeholders) != ERR_OK ||
             consult_ask(run->desk.consult, question))
                 finish(slot, true);
 }

@@ -51,8 +51,10 @@ const char *session_fault_of(struct str trimmed)
 bool session_look(const struct session *session, struct raw_text text, struct arena *arena,
                   struct sighting *ret_sighting)
 {
-        ret_sighting->finding = safety_net_scan(policy_facts(session->snapshot.policy)->safety_net, text);
-        ret_sighting->is_withheld = redact_text(text, arena, &ret_sighting->text) != ERR_OK;
+        const struct policy_facts *policy = policy_facts(session->snapshot.policy);
+        const struct redact_manner *manner = &policy->redaction.manners[SINK_RECORD];
+        ret_sighting->finding = safety_net_scan(policy->safety_net, text);
+        ret_sighting->is_withheld = redact_as(text, manner, arena, &ret_sighting->text, NULL) != ERR_OK;
         if (ret_sighting->is_withheld) {
                 if (ret_sighting->finding.severity == SEVERITY_NONE)
                         return false;

@@ -113,6 +113,11 @@ bool check_in_gstin(struct str text)
         return state >= 1 && state <= 38;
 }
 
+bool check_in_passport(struct str text)
+{
+        return text.ptr[1] != '0' && text.ptr[7] != '0';
+}
+
 bool check_kvnr(struct str text)
 {
         unsigned letter = (unsigned)(text.ptr[0] - 'A') + 1, sum = 0;

@@ -13,7 +13,8 @@ bool check_nif(struct str text);          /* Spain: citizens, */
 bool check_nie(struct str text);          /* foreigners */
 bool check_sg_fin(struct str text);       /* Singapore */
 bool check_in_pan(struct str text);       /* India: tax, */
-bool check_in_gstin(struct str text);     /* goods and services tax */
+bool check_in_gstin(struct str text);     /* goods and services tax, */
+bool check_in_passport(struct str text);  /* passport */
 bool check_kvnr(struct str text);         /* Germany: health insurance, */
 bool check_de_insurance(struct str text); /* pension insurance, */
 bool check_de_tax(struct str text);       /* tax (ISO 7064 mod 11,10), */

@@ -266,6 +266,12 @@ static void note_run(struct scan *scan, const struct run *run)
 
 /* ---- names in small letters ---- */
 
+/* "my name is cleared", "… is missing" */
+static bool is_participle(struct str word)
+{
+        return word.len > 3 && (memcmp(word.ptr + word.len - 2, "ed", 2) == 0 || memcmp(word.ptr + word.len - 3, "ing", 3) == 0);
+}
+
 static bool is_small_name(const struct token *token)
 {
         return token->kind == TOKEN_WORD && token->letters == CASE_LOWER && !token->topic && !token->is_taken && token->end - token->start > 1 &&
@@ -276,12 +282,12 @@ static bool is_small_name(const struct token *token)
 static ptrdiff_t find_small(struct scan *scan, ptrdiff_t i)
 {
         const struct token *first = scan_token(scan, i);
-        if (!is_small_name(first))
+        if (!is_small_name(first) || (!is_any_name(first) && is_participle(token_text(scan, first))))
                 return i + 1;
         ptrdiff_t end = i + 1;
         while (end < i + SMALL_MAX && is_small_name(scan_token(scan, end)) && is_any_name(scan_token(scan, end)))
                 end++;
-        bool is_cued = scan_token(scan, i - 1)->topic == TOPIC_NAME || (is_any_name(first) && is_told(scan, i));
+        bool is_cued = scan_token(scan, i - 1)->topic == TOPIC_NAME || (is_sure_given(first) && is_told(scan, i));
         bool is_pair = end - i >= 2 && is_sure_given(first) && is_sure_family(scan_token(scan, end - 1));
         if (!is_cued && !is_pair)
                 return i + 1;

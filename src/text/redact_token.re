@@ -70,10 +70,10 @@ address = ('home' | 'mailing' | 'new' | 'billing' | 'shipping' | 'delivery' | 'p
         | 'address to';
 name = ('my' | 'full' | 'the') ' '+ 'name is' | 'name' "'s" | 'my name' "'s" | 'ich hei' ("ss" | "\xc3\x9f") 'e' | 'mein name ist' | 'me llamo' | 'mi nombre es'
         | 'je m' "'" 'appelle' | 'mon nom est' | 'mi chiamo' | 'meu nome ' ("e" | "\xc3\xa9") | 'me chamo' | 'mijn naam is' | 'ik heet'
-        | 'name' ' '+ ('is' | 'was' | 'of') | 'under' ' '+ (('the' | 'my') ' '+)? 'name' (' of')? | 'in the name' (' of')? | 'people call me' | 'calls me';
+        | 'name' ' '+ ('is' | 'was' | 'of') | 'under' ' '+ (('the' | 'my') ' '+)? 'name' (' of')? | 'in the name' (' of')?;
 name_word = ('first' | 'last' | 'middle' | 'maiden' | 'family' | 'sur' | 'given' | 'full' | 'fore' | 'customer' | 'account' | 'cardholder' | 'contact') s 'name' | 'surname' | 'name' | 'nombre' | 'nachname' | 'vorname' | 'nom' | 'apellido' 's'?
         | 'account holder' | 'cardholder' | 'card holder' | 'account owner' | 'policyholder' | 'policy holder' | 'beneficiary';
-for = ('reservation' | 'booking' | 'table' | 'booked' | 'reserved' | 'appointment' | 'lunch' | 'dinner') (' is')? ' '+ ('for' | 'under') (' my name')? | 'under' | 'call me' | 'this is' | 'i' "'" 'm' | 'im' | 'i am' | 'follow up with' | 'speaking to'
+for = ('reservation' | 'booking' | 'table' | 'booked' | 'reserved' | 'appointment' | 'lunch' | 'dinner') (' is')? ' '+ ('for' | 'under') (' my name')? | 'under' | 'call' 's'? ' me' | 'this is' | 'i' "'" 'm' | 'im' | 'i am' | 'follow up with' | 'speaking to'
         | 'spoke' ' '+ ('to' | 'with') | 'talked to' | 'belonging to' | 'belongs to' | 'used by' | 'signed by' | 'directed by' | 'starring' | 'attn' | 'attention' | 'met';
 greeting = 'hi' | 'hello' | 'hey' | 'dear' | 'good ' ('morning' | 'afternoon' | 'evening') | 'hallo' | 'hola' | 'bonjour' | 'ciao' | 'sehr geehrte' 'r'? | 'liebe' 'r'? | 'estimad' [ao]
         | 'greetings';

@@ -155,6 +155,17 @@ def test_no_canary_reaches_the_llm(make_llm, fake):
             check_clean(path.name, path.read_bytes())
 
 
+def test_a_text_that_cannot_be_redacted_reaches_no_llm(make_llm, fake):
+    """There are placeholders for 256 different values; a text with more is decided by the embedded model."""
+    server = make_llm()
+    letters = "abcdefghijklmnopq"
+    values = [f"{a}{b}@b.cc" for a in letters for b in letters]
+    answer = server.classify("Please cancel my order ORD-12345. " + " ".join(values))
+    assert answer.status == 200 and answer.json["classifier"]["source"] != "llm"
+    assert fake.calls == 0 and b"@b.cc" not in fake.received
+    assert values[0].encode() not in answer.body
+
+
 def test_no_canary_of_metadata_or_headers_reaches_the_llm(make_llm, fake):
     server = make_llm()
     for value in SPELLINGS:
