@@ -126,7 +126,8 @@ int main(int argc, char **argv)
         bool is_report = str_equal(str_from(argv[1]), STR("--report"));
         struct labelled_lines input;
         struct err_note note = {0};
-        struct labelled_options options = {.has_intent = true};
+        /* Redacted, as all that the model will see is. */
+        struct labelled_options options = {.has_intent = true, .is_raw = true};
         enum err err = labelled_lines_read(argv + 2, (size_t)argc - 2, options, &input, &note);
         if (!err) {
                 if (is_report)
