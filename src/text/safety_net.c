@@ -72,8 +72,8 @@ static void conclude(struct scan *scan, uint32_t rule)
 static void pending_remove(struct scan *scan, size_t at)
 {
         scan->pending_count--;
-        memmove(&scan->pending[at], &scan->pending[at + 1],
-                (scan->pending_count - at) * sizeof *scan->pending);
+        for (size_t i = at; i < scan->pending_count; i++)
+                scan->pending[i] = scan->pending[i + 1];
 }
 
 /* What has been seen of the text decides: it has what it needs, or it never was a hit. */
