@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commits a second and CPU microseconds a record through the whole store: loop, writer, SQLite.
  *
- *     bench_store DIRECTORY [RECORDS] [IN_FLIGHT]
+ *     bench_store DIRECTORY [RECORDS] [IN_FLIGHT] [tickets]
  *
- * Informational messages with an answer of 700 bytes; IN_FLIGHT are always under way.
+ * Messages with an answer of 700 bytes, informational or each with a ticket; IN_FLIGHT are always under way.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +95,7 @@ static void report(int64_t wall_us, const struct rusage *before)
                bench.latency_us[bench.total * 99 / 100], bench.latency_us[bench.total - 1]);
 }
 
-static void prepare(struct slot *slots, size_t in_flight)
+static void prepare(struct slot *slots, size_t in_flight, bool with_tickets)
 {
         memset(bench.answer, 'a', sizeof bench.answer);
         bench.outcome.verdict = (struct verdict){
@@ -109,6 +109,7 @@ static void prepare(struct slot *slots, size_t in_flight)
         };
         bench.outcome.next_step.action = STR("provide_information");
         bench.outcome.article.id = STR("refund-policy");
+        bench.outcome.ticket = (struct outcome_ticket){with_tickets, STR("refunds"), PRIORITY_MEDIUM};
         for (size_t i = 0; i < in_flight; i++) {
                 slots[i].commit = (struct store_commit){.record = &slots[i].record, .done = on_done};
                 slots[i].record = (struct store_record){
@@ -127,7 +128,7 @@ static void prepare(struct slot *slots, size_t in_flight)
 int main(int argc, char **argv)
 {
         if (argc < 2) {
-                fprintf(stderr, "usage: bench_store DIRECTORY [RECORDS] [IN_FLIGHT]\n");
+                fprintf(stderr, "usage: bench_store DIRECTORY [RECORDS] [IN_FLIGHT] [tickets]\n");
                 return 2;
         }
         bench.total = argc > 2 ? strtoul(argv[2], NULL, 10) : DEFAULT_RECORDS;
@@ -144,7 +145,7 @@ int main(int argc, char **argv)
         bench.to_start = bench.to_finish = bench.total;
         bench.loop = loop_new();
         bench.store = store_sqlite_attach(db, bench.loop);
-        prepare(slots, in_flight);
+        prepare(slots, in_flight, argc > 4);
         struct rusage before;
         getrusage(RUSAGE_SELF, &before);
         int64_t started_us = now_us();

@@ -51,6 +51,20 @@ void facade_finish(struct facade *facade, struct task *task)
         loop_post(facade->loop, &facade->wake);
 }
 
+bool facade_enter(struct facade *facade, struct task *task, enum err *ret_result)
+{
+        facade->in_flight++;
+        if (facade->lookups < facade->db->config.lookups_max) {
+                facade->lookups++;
+                return true;
+        }
+        *ret_result = ERR_OVERLOADED;
+        pthread_mutex_lock(&facade->db->lock);
+        facade_finish(facade, task);
+        pthread_mutex_unlock(&facade->db->lock);
+        return false;
+}
+
 static struct record_id reserve(struct store *store)
 {
         struct facade *facade = list_item(store, struct facade, store);
@@ -102,7 +116,10 @@ static const struct store_ops ops = {
         .replay = reader_replay,
         .find_message = reader_find_message,
         .list_reviews = reader_list_reviews,
-        .add_feedback = reader_add_feedback,
+        .add_feedback = feedback_add,
+        .find_ticket = reader_find_ticket,
+        .list_tickets = reader_list_tickets,
+        .change_ticket = ticket_change,
 };
 
 struct store *store_sqlite_attach(struct store_sqlite *db, struct loop *loop)
@@ -202,6 +219,8 @@ static enum err open_writer(struct store_sqlite *db, struct err_note *note)
                 err = look_for_damage(db, &next_row, note);
         if (!err)
                 err = rows_open(&writer->rows, writer->db, note);
+        if (!err)
+                err = ticket_stmts_open(&writer->tickets, writer->db, TICKET_ONE, TICKET_STMTS, note);
         if (err)
                 return err;
         atomic_store(&db->next_row, next_row);
@@ -216,6 +235,7 @@ static void release(struct store_sqlite *db)
         reader_close(db);
         admin_reader_close(db);
         rows_close(&db->writer.rows);
+        ticket_stmts_close(&db->writer.tickets);
         /* The last connection to close copies the whole log and removes it. */
         (void)sqlite3_close(db->writer.db);
         pthread_cond_destroy(&db->called);

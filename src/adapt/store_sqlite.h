@@ -23,7 +23,7 @@
 #define ADAPT_STORE_SQLITE_H
 
 #include "net/loop.h"
-#include "port/store.h"
+#include "port/store_ticket.h"
 
 struct store_sqlite;
 
@@ -39,7 +39,7 @@ struct store_sqlite_config {
         const char *directory;   /* borrowed while opening; the file is DIRECTORY/triaged.db */
         size_t queue_max;        /* commits that may wait or be written; 0: 10,000. Records with a
                                     compliance part may exceed it by a quarter and 64 */
-        size_t lookups_max;      /* look-ups of one loop under way; 0: 256 */
+        size_t lookups_max;      /* look-ups and changes of one loop under way; 0: 256 */
         int64_t min_free_bytes;  /* the floor; 0: none */
         size_t checkpoint_pages; /* pages of 4 KiB in the log before it is emptied; 0: 4,000 */
         int64_t max_pages;       /* cap of the database, pages of 4 KiB; 0: none */
@@ -143,5 +143,12 @@ enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena
 
 enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count,
                                      struct err_note *note) MUST_USE;
+
+/* As the operations of port/store_ticket.h, without task and `done`; the change has its note itself. */
+enum err store_sqlite_find_ticket(struct store_sqlite *db, struct store_ticket_query *query,
+                                  struct err_note *note) MUST_USE;
+enum err store_sqlite_list_tickets(struct store_sqlite *db, struct store_tickets_query *query,
+                                   struct err_note *note) MUST_USE;
+enum err store_sqlite_change_ticket(struct store_sqlite *db, struct store_ticket_change *change) MUST_USE;
 
 #endif

@@ -3,6 +3,8 @@
  * at the pace of people. */
 #include "adapt/store_sqlite_internal.h"
 
+#include "base/alloc.h"
+
 enum { FEEDBACK_ROOM_BYTES = 16384 };
 
 struct feedback_call {
@@ -56,11 +58,19 @@ static enum err write_feedback(struct store_call *call, sqlite3 *db, struct err_
         return err;
 }
 
-enum err feedback_add(struct store_sqlite *db, const struct store_feedback *feedback, struct err_note *note)
+static void finish(struct task *task)
 {
-        struct feedback_call call = {
+        struct store_feedback *feedback = list_item(task, struct store_feedback, task);
+        feedback->done(feedback);
+}
+
+void feedback_add(struct store *store, struct store_feedback *feedback)
+{
+        struct feedback_call *add = alloc_zeroed(1, sizeof *add);
+        *add = (struct feedback_call){
                 .call = {.run = write_feedback, .room_bytes = FEEDBACK_ROOM_BYTES},
                 .feedback = feedback,
         };
-        return writer_call(db, &call.call, note);
+        feedback->task.run = finish;
+        writer_start(list_item(store, struct facade, store), &add->call, &feedback->task, &feedback->result);
 }

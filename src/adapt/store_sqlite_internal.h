@@ -6,6 +6,7 @@
  *                        v
  *                 checkpoint thread                          (store_sqlite_checkpoint.c)
  *   work pool ---------> reader, one connection with a lock  (store_sqlite_read.c)
+ *   calls: feedback, changes of tickets, administration --> writer thread, between two batches
  *   administration ----> a connection with a lock, for lists (store_sqlite_admin.c)
  *
  * `lock` guards all queues and the health; it is never held while SQLite works.
@@ -35,7 +36,7 @@ struct facade {
         struct task wake;
         bool is_waking;   /* `wake` is posted; under db->lock */
         size_t in_flight; /* the rest is the loop's own */
-        size_t lookups;
+        size_t lookups;   /* and calls */
         uint64_t checks[CHECKS_AT_ONCE]; /* random words, drawn in bulk */
         size_t checks_left;
 };
@@ -46,9 +47,13 @@ struct pending {
         struct facade *facade;
 };
 
-/* A piece of administration, run by the writer between two batches, in its own transaction. */
+/* What changes other things than messages, run by the writer between two batches, in its own transaction. */
 struct store_call {
         struct list link;
+        struct facade *facade; /* NULL: a thread waits for it; else the loop for which it was started, */
+        struct task back;      /* the way there, */
+        struct task *task;     /* and what is run there */
+        enum err *ret_result;
         enum err (*run)(struct store_call *call, sqlite3 *db, struct err_note *note);
         int64_t room_bytes; /* what it takes from the disk above the floor; 0: allowed below it, too */
         struct err_note *note;
@@ -56,11 +61,30 @@ struct store_call {
         bool is_done;
 };
 
+/* Statements on tickets: the reader has those before TICKET_LOG, the writer those from TICKET_ONE on. */
+enum ticket_stmt {
+        TICKET_ALL,
+        TICKET_BY_STATUS,
+        TICKET_BY_ASSIGNEE,
+        TICKET_ONE,
+        TICKET_MESSAGE,
+        TICKET_EVENTS,
+        TICKET_LOG,
+        TICKET_UPDATE,
+        TICKET_STMTS
+};
+
+struct ticket_stmts {
+        sqlite3 *db; /* borrows */
+        sqlite3_stmt *stmts[TICKET_STMTS];
+};
+
 /* The writer thread's own. */
 struct writer {
         pthread_t thread;
         sqlite3 *db;
         struct rows rows;
+        struct ticket_stmts tickets;
         struct pending batch[BATCH_MAX];
         size_t batch_count;
         double gain;            /* records that lingering brings, see linger_once() */
@@ -92,6 +116,7 @@ struct reader {
         pthread_mutex_t lock; /* around all of it */
         sqlite3 *db;
         sqlite3_stmt *stmts[READER_COUNT];
+        struct ticket_stmts tickets;
 };
 
 /* Lists copy whole tables: on the reader's connection they would hold up every look-up. */
@@ -124,11 +149,16 @@ struct store_sqlite {
 
 /* store_sqlite.c: gives a task back to its loop; under db->lock. */
 void facade_finish(struct facade *facade, struct task *task);
+/* Counts a look-up in; over their maximum it gives the task back with ERR_OVERLOADED and returns false. */
+bool facade_enter(struct facade *facade, struct task *task, enum err *ret_result);
 
 /* store_sqlite_writer.c */
 void *writer_main(void *arg);
 /* Runs the call on the writer's thread and waits for it. */
 enum err writer_call(struct store_sqlite *db, struct store_call *call, struct err_note *note);
+/* Runs it for a loop, which then has *ret_result and runs the task. The call begins a block of
+ * base/alloc.h, which is freed before that. */
+void writer_start(struct facade *facade, struct store_call *call, struct task *task, enum err *ret_result);
 /* A failure that another thread met: damage and broken disks end the store. */
 void writer_report(struct store_sqlite *db, enum err err, const struct err_note *note);
 
@@ -144,11 +174,25 @@ void reader_close(struct store_sqlite *db);
 void reader_replay(struct store *store, struct store_replay *replay);
 void reader_find_message(struct store *store, struct store_message_query *query);
 void reader_list_reviews(struct store *store, struct store_reviews_query *query);
+void reader_find_ticket(struct store *store, struct store_ticket_query *query);
+void reader_list_tickets(struct store *store, struct store_tickets_query *query);
 
-void reader_add_feedback(struct store *store, struct store_feedback *feedback);
+/* A look-up, with the reader's lock held. */
+typedef enum err reader_fn(struct reader *reader, void *op, struct err_note *note);
+/* Runs it on this thread. */
+enum err reader_run(struct store_sqlite *db, reader_fn *run, void *op, struct err_note *note);
+/* What a loop is told of an error. */
+enum err as_looked_up(enum err err);
 
-/* store_sqlite_feedback.c: waits for the writer. */
-enum err feedback_add(struct store_sqlite *db, const struct store_feedback *feedback, struct err_note *note) MUST_USE;
+/* store_sqlite_ticket.c */
+enum err ticket_stmts_open(struct ticket_stmts *stmts, sqlite3 *db, enum ticket_stmt first, enum ticket_stmt end,
+                           struct err_note *note) MUST_USE;
+void ticket_stmts_close(struct ticket_stmts *stmts);
+reader_fn ticket_find, ticket_list;
+void ticket_change(struct store *store, struct store_ticket_change *change);
+
+/* store_sqlite_feedback.c */
+void feedback_add(struct store *store, struct store_feedback *feedback);
 
 /* store_sqlite_admin.c */
 enum err admin_reader_open(struct store_sqlite *db, struct err_note *note) MUST_USE;

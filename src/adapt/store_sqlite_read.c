@@ -38,7 +38,7 @@ enum err reader_open(struct store_sqlite *db, struct err_note *note)
         pthread_mutex_init(&reader->lock, NULL);
         for (size_t i = 0; !err && i < READER_COUNT; i++)
                 err = sqlite_db_prepare(reader->db, texts[i], &reader->stmts[i], note);
-        return err;
+        return err ? err : ticket_stmts_open(&reader->tickets, reader->db, TICKET_ALL, TICKET_LOG, note);
 }
 
 void reader_close(struct store_sqlite *db)
@@ -48,6 +48,7 @@ void reader_close(struct store_sqlite *db)
                 return;
         for (size_t i = 0; i < READER_COUNT; i++)
                 (void)sqlite3_finalize(reader->stmts[i]);
+        ticket_stmts_close(&reader->tickets);
         (void)sqlite3_close(reader->db);
         pthread_mutex_destroy(&reader->lock);
 }
@@ -164,36 +165,35 @@ static enum err list_reviews(struct reader *reader, void *op, struct err_note *n
 struct lookup {
         struct work work;
         struct facade *facade;
-        enum reader_stmt which; /* READER_COUNT: feedback, which waits for the writer instead */
+        reader_fn *run;
         void *op;
         struct task *task; /* of the op */
         enum err *ret_result;
 };
 
-static enum err (*const lookups[READER_COUNT])(struct reader *reader, void *op, struct err_note *note) = {
-        [READER_REPLAY] = replay,
-        [READER_MESSAGE] = find_message,
-        [READER_REVIEWS] = list_reviews,
-};
-
-static enum err look_up(struct store_sqlite *db, const struct lookup *lookup)
+enum err reader_run(struct store_sqlite *db, reader_fn *run, void *op, struct err_note *note)
 {
-        struct err_note note = {.text = "a stored value is not one of this program's"};
-        pthread_mutex_lock(&db->reader.lock);
-        enum err err = lookups[lookup->which](&db->reader, lookup->op, &note);
-        (void)sqlite3_reset(db->reader.stmts[lookup->which]);
-        pthread_mutex_unlock(&db->reader.lock);
-        writer_report(db, err, &note);
+        struct reader *reader = &db->reader;
+        pthread_mutex_lock(&reader->lock);
+        (void)err_set(note, ERR_CORRUPT, "a stored value is not one of this program's");
+        enum err err = run(reader, op, note);
+        for (size_t i = 0; i < READER_COUNT; i++)
+                (void)sqlite3_reset(reader->stmts[i]);
+        pthread_mutex_unlock(&reader->lock);
+        writer_report(db, err, note);
         return err;
+}
+
+enum err as_looked_up(enum err err)
+{
+        return err == ERR_INTERNAL || err == ERR_FORBIDDEN ? ERR_UNAVAILABLE : err;
 }
 
 static void run_lookup(struct work *work)
 {
         struct lookup *lookup = list_item(work, struct lookup, work);
-        struct store_sqlite *db = lookup->facade->db;
-        bool is_feedback = lookup->which == READER_COUNT;
-        enum err err = is_feedback ? feedback_add(db, lookup->op, NULL) : look_up(db, lookup);
-        *lookup->ret_result = err == ERR_INTERNAL || err == ERR_FORBIDDEN ? ERR_UNAVAILABLE : err;
+        struct err_note note;
+        *lookup->ret_result = as_looked_up(reader_run(lookup->facade->db, lookup->run, lookup->op, &note));
 }
 
 static void finish_lookup(struct work *work)
@@ -206,24 +206,16 @@ static void finish_lookup(struct work *work)
         task->run(task);
 }
 
-static void start_lookup(struct store *store, enum reader_stmt which, void *op, struct task *task,
-                         enum err *ret_result)
+static void start_lookup(struct store *store, reader_fn *run, void *op, struct task *task, enum err *ret_result)
 {
         struct facade *facade = list_item(store, struct facade, store);
-        facade->in_flight++;
-        if (facade->lookups >= facade->db->config.lookups_max) {
-                *ret_result = ERR_OVERLOADED;
-                pthread_mutex_lock(&facade->db->lock);
-                facade_finish(facade, task);
-                pthread_mutex_unlock(&facade->db->lock);
+        if (!facade_enter(facade, task, ret_result))
                 return;
-        }
-        facade->lookups++;
         struct lookup *lookup = alloc_zeroed(1, sizeof *lookup);
         *lookup = (struct lookup){
                 .work = {.run = run_lookup, .done = finish_lookup},
                 .facade = facade,
-                .which = which,
+                .run = run,
                 .op = op,
                 .task = task,
                 .ret_result = ret_result,
@@ -240,7 +232,7 @@ static void finish_replay(struct task *task)
 void reader_replay(struct store *store, struct store_replay *op)
 {
         op->task.run = finish_replay;
-        start_lookup(store, READER_REPLAY, op, &op->task, &op->result);
+        start_lookup(store, replay, op, &op->task, &op->result);
 }
 
 static void finish_find_message(struct task *task)
@@ -252,19 +244,7 @@ static void finish_find_message(struct task *task)
 void reader_find_message(struct store *store, struct store_message_query *op)
 {
         op->task.run = finish_find_message;
-        start_lookup(store, READER_MESSAGE, op, &op->task, &op->result);
-}
-
-static void finish_feedback(struct task *task)
-{
-        struct store_feedback *op = list_item(task, struct store_feedback, task);
-        op->done(op);
-}
-
-void reader_add_feedback(struct store *store, struct store_feedback *op)
-{
-        op->task.run = finish_feedback;
-        start_lookup(store, READER_COUNT, op, &op->task, &op->result);
+        start_lookup(store, find_message, op, &op->task, &op->result);
 }
 
 static void finish_list_reviews(struct task *task)
@@ -278,5 +258,29 @@ void reader_list_reviews(struct store *store, struct store_reviews_query *op)
         op->task.run = finish_list_reviews;
         op->count = 0;
         op->has_more = false;
-        start_lookup(store, READER_REVIEWS, op, &op->task, &op->result);
+        start_lookup(store, list_reviews, op, &op->task, &op->result);
+}
+
+static void finish_find_ticket(struct task *task)
+{
+        struct store_ticket_query *op = list_item(task, struct store_ticket_query, task);
+        op->done(op);
+}
+
+void reader_find_ticket(struct store *store, struct store_ticket_query *op)
+{
+        op->task.run = finish_find_ticket;
+        start_lookup(store, ticket_find, op, &op->task, &op->result);
+}
+
+static void finish_list_tickets(struct task *task)
+{
+        struct store_tickets_query *op = list_item(task, struct store_tickets_query, task);
+        op->done(op);
+}
+
+void reader_list_tickets(struct store *store, struct store_tickets_query *op)
+{
+        op->task.run = finish_list_tickets;
+        start_lookup(store, ticket_list, op, &op->task, &op->result);
 }

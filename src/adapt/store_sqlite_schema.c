@@ -55,6 +55,18 @@ static const char *const steps[] = {
         " message_row INTEGER NOT NULL, key_id INTEGER NOT NULL, created_at INTEGER NOT NULL,"
         " is_right INTEGER NOT NULL, category TEXT, intent TEXT, comment TEXT,"
         " PRIMARY KEY(message_row, key_id)) STRICT, WITHOUT ROWID;",
+
+        /* 3: tickets change. A new one is in none of the two indexes: a message's transaction does not pay for
+         * them. An event has the version that its change made, and there is one a field. */
+        "ALTER TABLE ticket ADD COLUMN assignee TEXT;"
+        "ALTER TABLE ticket ADD COLUMN updated_at INTEGER;"
+        "ALTER TABLE ticket ADD COLUMN version INTEGER NOT NULL DEFAULT 1;"
+        "CREATE INDEX ticket_by_status ON ticket(status, id) WHERE status <> 'open';"
+        "CREATE INDEX ticket_by_assignee ON ticket(assignee, id) WHERE assignee IS NOT NULL;"
+        "CREATE TABLE ticket_event("
+        " ticket_row INTEGER NOT NULL, version INTEGER NOT NULL, field TEXT NOT NULL, at INTEGER NOT NULL,"
+        " by_key TEXT, old_value TEXT, new_value TEXT,"
+        " PRIMARY KEY(ticket_row, version, field)) STRICT, WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

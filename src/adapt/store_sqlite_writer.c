@@ -19,6 +19,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -288,26 +289,62 @@ static void learn_from_call(struct store_sqlite *db, enum err err, const struct 
                 recover(db);
 }
 
-static void run_calls(struct store_sqlite *db, struct list *calls)
+static void finish_call(struct store_sqlite *db, struct store_call *call, enum err err)
 {
-        struct list *link;
-        while ((link = list_pop_front(calls)) != NULL) {
-                struct store_call *call = list_item(link, struct store_call, link);
-                struct err_note note = {.text = ""};
-                watch_floor(db, now_us(CLOCK_MONOTONIC) / 1000);
-                enum err err = may_call(db, call, &note);
-                if (!err) {
-                        err = run_call(db, call, &note);
-                        learn_from_call(db, err, &note);
-                }
-                if (err && call->note)
-                        *call->note = note;
-                pthread_mutex_lock(&db->lock);
-                call->result = err;
-                call->is_done = true;
+        pthread_mutex_lock(&db->lock);
+        call->result = err;
+        call->is_done = true;
+        if (call->facade)
+                facade_finish(call->facade, &call->back);
+        else
                 pthread_cond_broadcast(&db->called);
-                pthread_mutex_unlock(&db->lock);
+        pthread_mutex_unlock(&db->lock);
+}
+
+static void handle_call(struct store_sqlite *db, struct store_call *call)
+{
+        struct err_note note = {.text = ""};
+        watch_floor(db, now_us(CLOCK_MONOTONIC) / 1000);
+        enum err err = may_call(db, call, &note);
+        if (!err) {
+                err = run_call(db, call, &note);
+                learn_from_call(db, err, &note);
         }
+        if (err && call->note)
+                *call->note = note;
+        finish_call(db, call, err);
+}
+
+static void queue_call(struct store_sqlite *db, struct store_call *call)
+{
+        list_push_back(&db->calls, &call->link);
+        pthread_cond_signal(&db->wake);
+}
+
+static void give_call_back(struct task *back)
+{
+        struct store_call *call = list_item(back, struct store_call, back);
+        struct task *task = call->task;
+        call->facade->lookups--;
+        *call->ret_result = as_looked_up(call->result);
+        free(call);
+        task->run(task);
+}
+
+void writer_start(struct facade *facade, struct store_call *call, struct task *task, enum err *ret_result)
+{
+        struct store_sqlite *db = facade->db;
+        if (!facade_enter(facade, task, ret_result)) {
+                free(call);
+                return;
+        }
+        call->facade = facade;
+        call->back.run = give_call_back;
+        call->task = task;
+        call->ret_result = ret_result;
+        pthread_mutex_lock(&db->lock);
+        queue_call(db, call);
+        pthread_mutex_unlock(&db->lock);
 }
 
 enum err writer_call(struct store_sqlite *db, struct store_call *call, struct err_note *note)
@@ -315,8 +352,7 @@ enum err writer_call(struct store_sqlite *db, struct store_call *call, struct er
         call->note = note;
         call->is_done = false;
         pthread_mutex_lock(&db->lock);
-        list_push_back(&db->calls, &call->link);
-        pthread_cond_signal(&db->wake);
+        queue_call(db, call);
         while (!call->is_done)
                 pthread_cond_wait(&db->called, &db->lock);
         pthread_mutex_unlock(&db->lock);
@@ -376,7 +412,8 @@ static int64_t next_chore_ms(const struct store_sqlite *db)
 
 /* ---- The thread ---- */
 
-static void take(struct store_sqlite *db, struct list *calls)
+/* One call a turn: each is a transaction of its own, and messages wait for one at the most. */
+static struct store_call *take(struct store_sqlite *db)
 {
         struct writer *writer = &db->writer;
         writer->batch_count = 0;
@@ -394,7 +431,8 @@ static void take(struct store_sqlite *db, struct list *calls)
         struct list *first = list_pop_front(&db->facades);
         if (first)
                 list_push_back(&db->facades, first);
-        list_take_all(calls, &db->calls);
+        struct list *call = list_pop_front(&db->calls);
+        return call ? list_item(call, struct store_call, link) : NULL;
 }
 
 static bool has_work(const struct store_sqlite *db)
@@ -470,17 +508,16 @@ void *writer_main(void *arg)
 {
         struct store_sqlite *db = arg;
         (void)prctl(PR_SET_TIMERSLACK, 1000UL);
-        struct list calls;
-        list_init(&calls);
         pthread_mutex_lock(&db->lock);
         while (!db->is_closing || has_work(db)) {
                 if (wait_for_work(db))
                         linger(db);
-                take(db, &calls);
+                struct store_call *call = take(db);
                 pthread_mutex_unlock(&db->lock);
                 if (db->writer.batch_count)
                         run_batch(db);
-                run_calls(db, &calls);
+                if (call)
+                        handle_call(db, call);
                 do_chores(db);
                 pthread_mutex_lock(&db->lock);
         }

@@ -2,7 +2,6 @@
 #include "api/call.h"
 
 #include "api/trace.h"
-#include "base/base32.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "text/redact.h"
@@ -17,14 +16,14 @@ void call_add_header(struct call *call, const char *name, struct str value)
                 call->headers[call->header_count++] = (struct http_header){str_from(name), value};
 }
 
-const char *call_method(const struct call *call)
+const char *call_method_name(enum http_method method)
 {
         static const char *const names[] = {
                 [HTTP_METHOD_GET] = "GET",       [HTTP_METHOD_HEAD] = "HEAD",   [HTTP_METHOD_POST] = "POST",
                 [HTTP_METHOD_PUT] = "PUT",       [HTTP_METHOD_PATCH] = "PATCH", [HTTP_METHOD_DELETE] = "DELETE",
                 [HTTP_METHOD_OPTIONS] = "OPTIONS",
         };
-        return names[call->request->method];
+        return names[method];
 }
 
 static void log_success(const struct call *call, int status, int64_t duration_us)
@@ -32,7 +31,7 @@ static void log_success(const struct call *call, int status, int64_t duration_us
         const struct triage_reply *reply = call->outcome;
         const struct outcome *outcome = reply ? reply->outcome : NULL;
         const struct verdict *verdict = outcome ? &outcome->verdict : NULL;
-        LOG(REQUEST, log_ident("request_id", &call->request_id), log_word("method", call_method(call)),
+        LOG(REQUEST, log_ident("request_id", &call->request_id), log_word("method", call_method_name(call->request->method)),
             log_word("route", call->route->name), log_i64("status", status), log_i64("duration_us", duration_us),
             log_word("category", verdict ? category_name(verdict->category) : NULL),
             log_word("intent", verdict ? intent_name(verdict->intent) : NULL),
@@ -48,7 +47,7 @@ static void log_success(const struct call *call, int status, int64_t duration_us
 static void log_refusal(const struct call *call, int status, int64_t duration_us)
 {
         enum severity severity = call->outcome ? call->outcome->severity : SEVERITY_NONE;
-        LOG(REFUSED, log_ident("request_id", &call->request_id), log_word("method", call_method(call)),
+        LOG(REFUSED, log_ident("request_id", &call->request_id), log_word("method", call_method_name(call->request->method)),
             log_word("route", call->route ? call->route->name : "none"), log_i64("status", status),
             log_word("reason", call->reason), log_word("severity", severity ? severity_name(severity) : NULL),
             log_i64("duration_us", duration_us), log_word("channel", call->channel), log_ident("key", &call->key_name));
@@ -153,17 +152,12 @@ bool call_has_json(const struct call *call)
         return is_json(exchange_header(call->exchange, STR("content-type")));
 }
 
-bool call_message_id(const struct call *call, struct record_id *ret_id)
+bool call_record_id(const struct call *call, struct str prefix, struct record_id *ret_id)
 {
-        struct str prefix = STR("msg_");
         struct str path = call->request->path;
         size_t before = strlen(call->route->path);
         size_t behind = call->route->suffix ? strlen(call->route->suffix) : 0;
-        if (path.len < before + behind)
-                return false;
-        struct str text = {path.ptr + before, path.len - before - behind};
-        return str_starts_with(text, prefix) &&
-               base32_decode((struct str){text.ptr + prefix.len, text.len - prefix.len}, &ret_id->row, &ret_id->check);
+        return record_id_from((struct str){path.ptr + before, path.len - before - behind}, prefix, ret_id);
 }
 
 struct store_viewer call_viewer(const struct call *call)

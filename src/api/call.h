@@ -69,7 +69,7 @@ struct call {
 };
 
 /* "POST". */
-const char *call_method(const struct call *call);
+const char *call_method_name(enum http_method method);
 
 /* Adds a header to the answer; `name` is a constant, `value` lives in the call's arena. */
 void call_add_header(struct call *call, const char *name, struct str value);
@@ -89,7 +89,7 @@ void call_add_rate_headers(struct call *call, const struct rate_limit_answer *ra
 bool call_has_json(const struct call *call);
 
 /* The id between the route's path and its suffix; false when there is none of that form. */
-bool call_message_id(const struct call *call, struct record_id *ret_id);
+bool call_record_id(const struct call *call, struct str prefix, struct record_id *ret_id);
 
 /* What the key may see of other people's messages. */
 struct store_viewer call_viewer(const struct call *call);

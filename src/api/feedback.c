@@ -184,7 +184,7 @@ void feedback_handle(struct call *call)
         struct record_id id;
         struct faults faults = {0};
         struct store *store = call->api->config.env.store;
-        if (!call_message_id(call, &id)) {
+        if (!call_record_id(call, STR("msg_"), &id)) {
                 call_problem(call, PROBLEM_NOT_FOUND, NULL);
                 return;
         }

@@ -39,7 +39,7 @@ static void cancelled(void *arg)
 void messages_handle(struct call *call)
 {
         struct record_id id;
-        if (!call_message_id(call, &id)) {
+        if (!call_record_id(call, STR("msg_"), &id)) {
                 call_problem(call, PROBLEM_NOT_FOUND, NULL);
                 return;
         }

@@ -62,6 +62,8 @@ enum problem problem_of(enum err err)
                 return PROBLEM_UNAVAILABLE;
         case ERR_OK:
         case ERR_EXISTS:
+        case ERR_STALE:
+        case ERR_CONFLICT:
         case ERR_CANCELLED:
         case ERR_UNSUPPORTED:
         case ERR_INTERNAL:

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { BODY_MAX_BYTES = 8 << 20, JSON_MAX_DEPTH = 32 };
 
@@ -31,27 +32,36 @@ static const struct route routes[] = {
          METRIC_ROUTE_REVIEWS, true, reviews_handle},
 };
 
-/* Absent: nothing has to follow. */
-static bool ends_with(struct str path, struct str suffix)
+/* One segment without a slash stands between the path and the suffix of a prefix. */
+static bool is_at(const struct route *route, struct str path)
 {
-        return path.len >= suffix.len && str_equal((struct str){path.ptr + path.len - suffix.len, suffix.len}, suffix);
-}
-
-static const struct route *find_route(struct str path)
-{
-        for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-                struct str known = str_from(routes[i].path);
-                bool is_match = routes[i].is_prefix ? str_starts_with(path, known) && path.len > known.len
-                                                    : str_equal(path, known);
-                if (is_match && ends_with(path, str_from(routes[i].suffix)))
-                        return &routes[i];
-        }
-        return NULL;
+        struct str known = str_from(route->path), suffix = str_from(route->suffix);
+        if (!route->is_prefix)
+                return str_equal(path, known);
+        if (!str_starts_with(path, known) || path.len <= known.len + suffix.len)
+                return false;
+        size_t segment = path.len - known.len - suffix.len;
+        const char *behind = path.ptr + known.len + segment;
+        return !memchr(path.ptr + known.len, '/', segment) && str_equal((struct str){behind, suffix.len}, suffix);
 }
 
 static bool has_method(const struct route *route, enum http_method method)
 {
         return method == route->method || (method == HTTP_METHOD_HEAD && route->method == HTTP_METHOD_GET);
+}
+
+/* The route of the path and the method, else one of the path. */
+static const struct route *find_route(const struct http_request *request)
+{
+        const struct route *found = NULL;
+        for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+                if (!is_at(&routes[i], request->path))
+                        continue;
+                found = &routes[i];
+                if (has_method(found, request->method))
+                        break;
+        }
+        return found;
 }
 
 /* A sane one from the client is kept; sane also means that it is not somebody's phone number. */
@@ -81,14 +91,21 @@ static struct call *call_new(struct api *api, struct exchange *exchange)
 /* OPTIONS *: what the server as a whole can do. */
 static bool answer_asterisk(struct call *call)
 {
-        call_add_header(call, "Allow", STR("GET, HEAD, POST, OPTIONS"));
+        call_add_header(call, "Allow", STR("GET, HEAD, POST, PATCH, OPTIONS"));
         call_answer(call, 204, NULL, STR(""));
         return false;
 }
 
 static bool refuse_method(struct call *call)
 {
-        call_add_header(call, "Allow", call->route->method == HTTP_METHOD_GET ? STR("GET, HEAD") : STR("POST"));
+        struct str allowed = STR("");
+        for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+                bool has_head = routes[i].method == HTTP_METHOD_GET;
+                if (is_at(&routes[i], call->request->path))
+                        allowed = arena_format(call->arena, "%.*s%s%s", STR_ARGS(allowed), allowed.len ? ", " : "",
+                                               has_head ? "GET, HEAD" : call_method_name(routes[i].method));
+        }
+        call_add_header(call, "Allow", allowed);
         call_problem(call, PROBLEM_METHOD_NOT_ALLOWED, NULL);
         return false;
 }
@@ -119,7 +136,7 @@ static bool is_over_rate(struct call *call)
 static bool on_head(void *arg, struct exchange *exchange)
 {
         struct call *call = call_new(arg, exchange);
-        call->route = find_route(call->request->path);
+        call->route = find_route(call->request);
         if (call->request->method == HTTP_METHOD_OPTIONS && str_equal(call->request->target, STR("*")))
                 return answer_asterisk(call);
         if (!call->route) {

@@ -39,7 +39,7 @@ void trace_end(const struct call *call, int status, int64_t duration_us)
         struct span span;
         span_init(&span, &call->trace, call->parent_id, "POST /api/v1/classify", SPAN_SERVER);
         span_set_time(&span, clock_wall_ms(loop_clock(call->api->loop)), duration_us);
-        span_add_word(&span, "http.request.method", call_method(call));
+        span_add_word(&span, "http.request.method", call_method_name(call->request->method));
         span_add_word(&span, "http.route", call->route->path);
         if (status)
                 span_add_i64(&span, "http.response.status_code", status);

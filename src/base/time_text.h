@@ -3,11 +3,14 @@
 #ifndef BASE_TIME_TEXT_H
 #define BASE_TIME_TEXT_H
 
-#include <stdint.h>
+#include "base/str.h"
 
 enum { TIME_TEXT_BYTES = 25 }; /* "2026-11-22T10:00:00.000Z" and a NUL */
 
 /* `wall_ms` is ms since 1970-01-01T00:00:00Z. */
 void time_to_text(int64_t wall_ms, char ret_text[TIME_TEXT_BYTES]);
+
+/* Reads what time_to_text() writes, also without the milliseconds. */
+bool time_from_text(struct str text, int64_t *ret_wall_ms);
 
 #endif

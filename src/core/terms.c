@@ -24,6 +24,7 @@ static const enum category categories_of_intents[INTENT_COUNT] = {
 static const char *const severities[SEVERITY_COUNT] = {"none", "standard", "high", "urgent"};
 static const char *const channels[CHANNEL_COUNT] = {"chat", "voice", "mail", "api"};
 static const char *const priorities[PRIORITY_COUNT] = {"low", "medium", "high", "urgent"};
+static const char *const ticket_statuses[TICKET_STATUS_COUNT] = {"open", "pending", "resolved", "closed"};
 static const char *const sources[SOURCE_COUNT] = {"llm", "local", "safety_net"};
 static const char *const bases[BASIS_COUNT] = {"model", "rule", "logprobs", "stated"};
 
@@ -58,6 +59,7 @@ NAME_AND_FIND(intent, intents, INTENT_COUNT)
 NAME_AND_FIND(severity, severities, SEVERITY_COUNT)
 NAME_AND_FIND(channel, channels, CHANNEL_COUNT)
 NAME_AND_FIND(priority, priorities, PRIORITY_COUNT)
+NAME_AND_FIND(ticket_status, ticket_statuses, TICKET_STATUS_COUNT)
 
 const char *source_name(enum source source)
 {

@@ -31,6 +31,9 @@ enum channel { CHANNEL_CHAT, CHANNEL_VOICE, CHANNEL_MAIL, CHANNEL_API, CHANNEL_C
 
 enum priority { PRIORITY_LOW, PRIORITY_MEDIUM, PRIORITY_HIGH, PRIORITY_URGENT, PRIORITY_COUNT };
 
+/* Of a ticket. */
+enum ticket_status { TICKET_OPEN, TICKET_PENDING, TICKET_RESOLVED, TICKET_CLOSED, TICKET_STATUS_COUNT };
+
 /* Who decided. */
 enum source { SOURCE_LLM, SOURCE_LOCAL, SOURCE_SAFETY_NET, SOURCE_COUNT };
 
@@ -43,6 +46,7 @@ const char *intent_name(enum intent intent); /* INTENT_NONE: NULL */
 const char *severity_name(enum severity severity);
 const char *channel_name(enum channel channel);
 const char *priority_name(enum priority priority);
+const char *ticket_status_name(enum ticket_status ticket_status);
 const char *source_name(enum source source);
 const char *basis_name(enum basis basis);
 
@@ -51,6 +55,7 @@ bool intent_from(struct str name, enum intent *ret_intent);
 bool severity_from(struct str name, enum severity *ret_severity);
 bool channel_from(struct str name, enum channel *ret_channel);
 bool priority_from(struct str name, enum priority *ret_priority);
+bool ticket_status_from(struct str name, enum ticket_status *ret_ticket_status);
 
 /* Whether the text has the form of a BCP 47 language tag: "en", "de-AT". */
 bool locale_is_tag(struct str text);

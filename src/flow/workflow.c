@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "flow/workflow.h"
 
-#include "base/base32.h"
 #include "flow/workflow_steps.h"
 #include "text/language.h"
-
-struct str record_id_text(struct arena *arena, const char *prefix, struct record_id id)
-{
-        char text[BASE32_CHARS + 1];
-        base32_encode(id.row, id.check, text);
-        return arena_format(arena, "%s%s", prefix, text);
-}
 
 struct str workflow_locale(const struct message *message)
 {

@@ -34,7 +34,4 @@ bool workflow_run(struct workflow *workflow, struct outcome *ret_outcome);
 struct safe_text workflow_refusal_reply(const struct policy *policy, const struct safety_finding *finding,
                                         const struct message *message, struct record_id id, struct arena *arena);
 
-/* "msg_…", "tkt_…", "cmp_…"; absent when the arena is full. */
-struct str record_id_text(struct arena *arena, const char *prefix, struct record_id id);
-
 #endif

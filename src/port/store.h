@@ -21,15 +21,9 @@
 #include "base/task.h"
 #include "core/message.h"
 #include "core/outcome.h"
+#include "core/record_id.h"
 
 struct store;
-
-/* The name of a stored message: its row and a random check that only the answer told. In text it
- * is a prefix ("msg_", "tkt_", "cmp_") and 26 characters of base 32 (base/base32.h). */
-struct record_id {
-        uint64_t row; /* from 1 */
-        uint64_t check;
-};
 
 /* An idempotency key as it is stored: never the key itself. */
 struct idempotency {
@@ -141,6 +135,10 @@ struct store_feedback {
         enum err result;
         void (*done)(struct store_feedback *feedback);
 };
+/* port/store_ticket.h */
+struct store_ticket_query;
+struct store_tickets_query;
+struct store_ticket_change;
 
 struct store_ops {
         /* A row number that nobody else gets, and a fresh check. Never blocks. */
@@ -150,6 +148,9 @@ struct store_ops {
         void (*find_message)(struct store *store, struct store_message_query *query);
         void (*list_reviews)(struct store *store, struct store_reviews_query *query);
         void (*add_feedback)(struct store *store, struct store_feedback *feedback);
+        void (*find_ticket)(struct store *store, struct store_ticket_query *query);
+        void (*list_tickets)(struct store *store, struct store_tickets_query *query);
+        void (*change_ticket)(struct store *store, struct store_ticket_change *change);
 };
 
 struct store {

@@ -76,6 +76,8 @@ static void every_error_is_a_problem(void **state)
                 {ERR_UNAUTHORIZED, "unauthorized"},
                 {ERR_FORBIDDEN, "forbidden"},
                 {ERR_MISMATCH, "idempotency_mismatch"},
+                {ERR_STALE, "internal_error"},
+                {ERR_CONFLICT, "internal_error"},
                 {ERR_IN_FLIGHT, "idempotency_in_flight"},
                 {ERR_RATE_LIMITED, "rate_limit_exceeded"},
                 {ERR_OVERLOADED, "overloaded"},

@@ -62,6 +62,7 @@ TERM(category)
 TERM(severity)
 TERM(channel)
 TERM(priority)
+TERM(ticket_status)
 TERM(intent)
 
 static void no_intent_has_no_name(void **state)
@@ -79,6 +80,7 @@ static const struct {
         {severity_text, severity_found, {"none", "standard", "high", "urgent"}},
         {channel_text, channel_found, {"chat", "voice", "mail", "api"}},
         {priority_text, priority_found, {"low", "medium", "high", "urgent"}},
+        {ticket_status_text, ticket_status_found, {"open", "pending", "resolved", "closed"}},
 };
 
 static void every_vocabulary_is_found_by_the_names_that_it_gives(void **state)
