@@ -98,8 +98,11 @@ static bool read_intent(struct json value, struct submission *submission)
 static bool read_comment(struct json value, struct submission *submission)
 {
         struct raw_text text = {0};
-        return json_to_str(value, &text.raw) && utf8_count(text.raw) <= COMMENT_MAX_POINTS &&
-               redact_text(text, &submission->arena, &submission->feedback.comment) == ERR_OK;
+        if (!json_to_str(value, &text.raw) || utf8_count(text.raw) > COMMENT_MAX_POINTS)
+                return false;
+        /* The parser's text is gone at the next request, and what needs no redaction is borrowed from it. */
+        text.raw = arena_copy(&submission->arena, text.raw);
+        return redact_text(text, &submission->arena, &submission->feedback.comment) == ERR_OK;
 }
 
 static const struct {

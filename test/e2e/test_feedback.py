@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from server import check_problem
+from server import check_problem, in_threads
 
 WRONG = {"verdict": "wrong", "category": "service_action", "intent": "refund"}
 
@@ -37,6 +37,18 @@ def test_feedback_is_stored_redacted_and_the_last_word_counts(make_server):
             "message_id": message, "verdict": "right", "category": None, "intent": None, "comment": None}
     assert stored(server) == [(1, 0, 1, None, None, None)]
     assert 'triaged_requests_total{route="feedback",status="200"} 3' in server.get("/metrics").body.decode()
+
+
+def test_comments_of_many_at_a_time_are_their_own(make_server):
+    server = make_server(config={"workers": 1}).start()
+    messages = [server.decide("What is your refund policy?")["message_id"] for _ in range(24)]
+
+    def say(index):
+        comment = chr(97 + index) * 900
+        assert give(server, messages[index], {"verdict": "right", "comment": comment}).json["comment"] == comment
+
+    in_threads([lambda index=index: say(index) for index in range(24)])
+    assert [row[5] for row in stored(server)] == [chr(97 + index) * 900 for index in range(24)]
 
 
 def test_an_intent_names_its_category(make_server):
