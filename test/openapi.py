@@ -196,6 +196,7 @@ class Checker:
         terms = self.source('src/core/terms.c')
         for schema, table in ((schemas['Channel'], 'channels'), (schemas['Priority'], 'priorities'),
                               (schemas['Severity'], 'severities'),
+                              (schemas['TicketStatus'], 'ticket_statuses'),
                               (schemas['Classifier']['properties']['source'], 'sources')):
             found = re.search(rf'\b{table}\[\w+\] = \{{([^}}]*)\}}', terms)
             words = set(re.findall(r'"(\w+)"', found.group(1) if found else '')) - {'none'}

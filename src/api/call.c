@@ -130,11 +130,11 @@ void call_problem(struct call *call, enum problem problem, const struct problem_
         call_answer(call, problem_status(problem), "application/problem+json", buf_str(buf));
 }
 
-/* application/json, perhaps with a charset that is UTF-8. */
-static bool is_json(struct str content_type)
+/* The type, perhaps with a charset that is UTF-8. */
+static bool is_of_type(struct str content_type, struct str type)
 {
         struct str rest = content_type;
-        if (!str_equal_nocase(str_trim(str_split(&rest, ';')), STR("application/json")))
+        if (!str_equal_nocase(str_trim(str_split(&rest, ';')), type))
                 return false;
         while (rest.ptr) {
                 struct str parameter = str_trim(str_split(&rest, ';'));
@@ -149,7 +149,10 @@ static bool is_json(struct str content_type)
 
 bool call_has_json(const struct call *call)
 {
-        return is_json(exchange_header(call->exchange, STR("content-type")));
+        struct str type = exchange_header(call->exchange, STR("content-type"));
+        bool is_patch = call->request->method == HTTP_METHOD_PATCH;
+        return is_of_type(type, STR("application/json")) ||
+               (is_patch && is_of_type(type, STR("application/merge-patch+json")));
 }
 
 bool call_record_id(const struct call *call, struct str prefix, struct record_id *ret_id)

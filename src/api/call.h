@@ -85,7 +85,7 @@ void call_problem(struct call *call, enum problem problem, const struct problem_
 /* The RateLimit headers; nothing where there is no limit. */
 void call_add_rate_headers(struct call *call, const struct rate_limit_answer *rate);
 
-/* Whether the body says that it is JSON in UTF-8. */
+/* Whether the body says that it is JSON in UTF-8; a PATCH may also call it a merge patch (RFC 7396). */
 bool call_has_json(const struct call *call);
 
 /* The id between the route's path and its suffix; false when there is none of that form. */
@@ -103,5 +103,9 @@ void openapi_handle(struct call *call);
 void messages_handle(struct call *call);
 void reviews_handle(struct call *call);
 void feedback_handle(struct call *call);
+void tickets_handle(struct call *call);
+void ticket_handle(struct call *call);
+void ticket_change_handle(struct call *call);
+void ticket_comment_handle(struct call *call);
 
 #endif

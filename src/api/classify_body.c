@@ -20,15 +20,6 @@ static void complain(struct reader *r, struct str pointer, const char *message)
                 body->fields[body->field_count++] = (struct problem_field){pointer, message};
 }
 
-/* Names come from the client: one that could be personal data is not repeated. */
-static struct str pointer_to(struct reader *r, const char *parent, struct str name)
-{
-        struct ident ident;
-        if (!ident_from(name, &ident) || !redact_is_clean(name))
-                return arena_format(r->arena, "%s/(name withheld)", parent);
-        return arena_format(r->arena, "%s/%s", parent, ident.text);
-}
-
 static bool has_nul(struct str text)
 {
         return text.len && memchr(text.ptr, '\0', text.len) != NULL;
@@ -94,13 +85,13 @@ static void read_entry(struct reader *r, struct str key, struct json value)
         if (json_to_str(value, &text))
                 text = arena_copy(r->arena, text);
         else if (!number_text(r, value, &text)) {
-                complain(r, pointer_to(r, "/metadata", key), "must be a string, a number or a boolean");
+                complain(r, problem_pointer(r->arena, "/metadata", key), "must be a string, a number or a boolean");
                 return;
         }
         if (key.len == 0 || key.len > METADATA_MAX_KEY_BYTES || has_nul(key))
                 complain(r, STR("/metadata"), "keys have 1 to 64 bytes and no U+0000");
         else if (text.len > METADATA_MAX_VALUE_BYTES || has_nul(text))
-                complain(r, pointer_to(r, "/metadata", key), "must have at most 512 bytes and no U+0000");
+                complain(r, problem_pointer(r->arena, "/metadata", key), "must have at most 512 bytes and no U+0000");
         else if (message->metadata_count == METADATA_MAX_ENTRIES)
                 complain(r, STR("/metadata"), "must have at most 32 keys");
         else
@@ -146,7 +137,7 @@ static void read_member(struct reader *r, struct str name, struct json value)
                         members[i].read(r, value);
                 return;
         }
-        complain(r, pointer_to(r, "", name), "is not a member of this request");
+        complain(r, problem_pointer(r->arena, "", name), "is not a member of this request");
 }
 
 enum err classify_body_read(struct json_parser *parser, struct str body, struct arena *arena,

@@ -2,6 +2,7 @@
 #include "api/problem.h"
 
 #include "base/json_writer.h"
+#include "text/redact.h"
 
 #include <assert.h>
 
@@ -42,6 +43,10 @@ enum problem problem_of(enum err err)
                 return PROBLEM_FORBIDDEN;
         case ERR_MISMATCH:
                 return PROBLEM_IDEMPOTENCY_MISMATCH;
+        case ERR_STALE:
+                return PROBLEM_PRECONDITION_FAILED;
+        case ERR_CONFLICT:
+                return PROBLEM_CONFLICT;
         case ERR_IN_FLIGHT:
                 return PROBLEM_IDEMPOTENCY_IN_FLIGHT;
         case ERR_RATE_LIMITED:
@@ -62,8 +67,6 @@ enum problem problem_of(enum err err)
                 return PROBLEM_UNAVAILABLE;
         case ERR_OK:
         case ERR_EXISTS:
-        case ERR_STALE:
-        case ERR_CONFLICT:
         case ERR_CANCELLED:
         case ERR_UNSUPPORTED:
         case ERR_INTERNAL:
@@ -99,6 +102,14 @@ enum problem problem_of_refusal(enum http_refusal refusal)
                 break;
         }
         return PROBLEM_INTERNAL_ERROR;
+}
+
+struct str problem_pointer(struct arena *arena, const char *parent, struct str name)
+{
+        struct ident ident;
+        if (!ident_from(name, &ident) || !redact_is_clean(name))
+                return arena_format(arena, "%s/(name withheld)", parent);
+        return arena_format(arena, "%s/%s", parent, ident.text);
 }
 
 static void write_fields(struct json_writer *w, const struct problem_detail *detail)

@@ -47,6 +47,9 @@ enum problem problem_of(enum err err);
 
 enum problem problem_of_refusal(enum http_refusal refusal);
 
+/* A JSON pointer to a member that the client named. A name that could be personal data is not repeated. */
+struct str problem_pointer(struct arena *arena, const char *parent, struct str name);
+
 /* Appends the body. `instance` is the path; absent: none. */
 void problem_write(enum problem problem, const struct problem_detail *detail, struct str instance,
                    const struct ident *request_id, struct buf *buf);

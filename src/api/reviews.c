@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/call.h"
 
+#include "api/query.h"
 #include "base/json_writer.h"
 #include "flow/workflow.h"
 
@@ -133,11 +134,9 @@ static const struct {
         {STR_INIT("due_before_ms"), read_due_before, "must be milliseconds since 1970"},
 };
 
-static void read_filter(struct str pair, struct store_reviews_query *query, struct problem_detail *detail,
-                        struct problem_field *fields)
+static void read_filter(struct str name, struct str value, struct store_reviews_query *query,
+                        struct problem_detail *detail, struct problem_field *fields)
 {
-        struct str value = pair;
-        struct str name = str_split(&value, '=');
         struct problem_field bad = {STR("query"), "has a parameter that is not known here"};
         for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
                 if (!str_equal(name, filters[i].name))
@@ -155,9 +154,9 @@ void reviews_handle(struct call *call)
         struct problem_field fields[PROBLEM_MAX_FIELDS];
         struct problem_detail detail = {.text = "The parameters in `errors` are not valid", .fields = fields};
         struct store_reviews_query query = {.viewer = call_viewer(call), .limit = DEFAULT_LIMIT, .done = done};
-        struct str rest = call->request->query;
-        while (rest.len)
-                read_filter(str_split(&rest, '&'), &query, &detail, fields);
+        struct str rest = call->request->query, name, value;
+        while (query_next(&rest, call->arena, &name, &value))
+                read_filter(name, value, &query, &detail, fields);
         if (detail.field_count) {
                 call_problem(call, PROBLEM_VALIDATION_ERROR, &detail);
                 return;

@@ -30,6 +30,14 @@ static const struct route routes[] = {
          SCOPE_CLASSIFY | SCOPE_REVIEW | SCOPE_ADMIN, METRIC_ROUTE_MESSAGES, true, messages_handle},
         {"reviews", "/api/v1/reviews", false, HTTP_METHOD_GET, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
          METRIC_ROUTE_REVIEWS, true, reviews_handle},
+        {"tickets", "/api/v1/tickets", false, HTTP_METHOD_GET, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
+         METRIC_ROUTE_TICKETS, true, tickets_handle},
+        {"ticket", "/api/v1/tickets/", true, HTTP_METHOD_GET, ACCESS_PRIVATE,
+         SCOPE_CLASSIFY | SCOPE_REVIEW | SCOPE_ADMIN, METRIC_ROUTE_TICKETS, true, ticket_handle},
+        {"ticket_change", "/api/v1/tickets/", true, HTTP_METHOD_PATCH, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
+         METRIC_ROUTE_TICKETS, true, ticket_change_handle},
+        {"ticket_comment", "/api/v1/tickets/", true, HTTP_METHOD_POST, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
+         METRIC_ROUTE_TICKETS, true, ticket_comment_handle, "/comments"},
 };
 
 /* One segment without a slash stands between the path and the suffix of a prefix. */

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 
 #include <assert.h>
+#include <string.h>
 
 static const char *const fields[TICKET_FIELD_COUNT] = {"status", "priority", "queue", "assignee", "comment"};
 
@@ -74,8 +75,8 @@ const char *ticket_change_set(struct ticket_change *change, struct str name, str
 const char *ticket_change_comment(struct ticket_change *change, struct safe_text comment)
 {
         struct str text = str_trim(comment.safe);
-        if (text.len == 0 || utf8_count(text) > TICKET_COMMENT_MAX_POINTS)
-                return "must have 1 to 2000 characters";
+        if (text.len == 0 || utf8_count(text) > TICKET_COMMENT_MAX_POINTS || memchr(text.ptr, '\0', text.len))
+                return "must have 1 to 2000 characters, none of them U+0000";
         change->fields |= 1u << TICKET_FIELD_COMMENT;
         change->values[TICKET_FIELD_COMMENT] = text;
         return NULL;

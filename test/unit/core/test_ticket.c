@@ -86,6 +86,7 @@ static void a_comment_has_its_length(void **state)
                 memcpy(text + i, "\xc3\xa4", 2);
         assert_non_null(ticket_change_comment(&change, SAFE_LITERAL(" \n ")));
         assert_non_null(ticket_change_comment(&change, (struct safe_text){{text, sizeof text}}));
+        assert_non_null(ticket_change_comment(&change, SAFE_LITERAL("a\0b")));
         assert_int_equal(change.fields, 0);
         assert_null(ticket_change_comment(&change, (struct safe_text){{text, sizeof text - 2}}));
 }
