@@ -28,4 +28,10 @@ enum err model_activate(struct operation *op);
 enum err model_rollback(struct operation *op);
 enum err model_train(struct operation *op);
 
+/* admin_ticket.c */
+enum err admin_ticket_list(struct operation *op);
+enum err admin_ticket_show(struct operation *op);
+enum err admin_ticket_update(struct operation *op);
+enum err admin_ticket_comment(struct operation *op);
+
 #endif

@@ -302,6 +302,8 @@ static const struct {
         {STR_INIT("feedback.list"), feedback_list}, {STR_INIT("model.list"), model_list},
         {STR_INIT("model.add"), model_add}, {STR_INIT("model.activate"), model_activate},
         {STR_INIT("model.rollback"), model_rollback}, {STR_INIT("model.train"), model_train},
+        {STR_INIT("ticket.list"), admin_ticket_list}, {STR_INIT("ticket.show"), admin_ticket_show},
+        {STR_INIT("ticket.update"), admin_ticket_update}, {STR_INIT("ticket.comment"), admin_ticket_comment},
 };
 
 static enum err run(struct operation *op, struct str name)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Administration of one data directory: keys, knowledge base, what reviewers said, models.
+/* Administration of one data directory: keys, knowledge base, what reviewers said, models, tickets.
  *
  * An operation is a name, its arguments as a JSON object and a JSON object as its result, so that
  * the command line does the same thing whether it opens the store itself or asks the server that
@@ -22,6 +22,10 @@
  * model.train {} -> {"version","is_activated","labels","held_back","before":{…},"after":{…}}: learns from
  *   feedback; a fixed share of the labels is never trained on, and the new model is activated only when
  *   on those neither macro_f1 nor safety_recall is lower than the active model's
+ * ticket.list {the filters of core/ticket.h, as strings} -> {"tickets":[…],"next_cursor"}
+ * ticket.show {"id"} -> {"ticket"}
+ * ticket.update {"id","set":{"status","priority","queue","assignee"}[,"if_version"]} -> {"ticket"}
+ * ticket.comment {"id","text"} -> {"ticket"}
  */
 #ifndef PORT_ADMIN_H
 #define PORT_ADMIN_H

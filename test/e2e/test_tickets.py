@@ -296,3 +296,55 @@ def test_locked_store_refuses_changes_for_a_while(make_server):
     while patch(server, ticket, {"assignee": "anna"}).status != 200:
         assert time.monotonic() < deadline
     assert get(server, ticket)["version"] == 2
+
+
+# ---- The command line ----
+
+def run(server, *args):
+    return server.cli("ticket", *args, "--data-dir", server.data_dir)
+
+
+def lines(server, *args):
+    done = run(server, "list", *args)
+    assert done.returncode == 0, done
+    return [line.split()[0] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("is_running", [True, False], ids=["beside a server", "alone"])
+def test_command_line_lists_shows_changes_and_comments(make_server, is_running):
+    server = make_server().start()
+    tickets = [open_ticket(server, metadata={"customer_id": f"c-{i}"}) for i in range(3)]
+    if not is_running:
+        server.stop()
+    assert lines(server) == tickets[::-1]
+    assert lines(server, "--limit", "2") == [tickets[2], tickets[1]]
+    assert lines(server, "--requester", "c-1") == [tickets[1]]
+    assert run(server, "update", tickets[0], "--status", "pending", "--assignee", "anna").stdout == \
+        f"{tickets[0]} has version 2\n"
+    assert lines(server, "--assignee", "anna", "--status=pending") == [tickets[0]]
+    assert lines(server, "--assignee=") == [tickets[2], tickets[1]]
+    assert run(server, "comment", tickets[0], "Call +1 212 555 0123 back.").returncode == 0
+    assert run(server, "update", tickets[0], "--unassign", "--if-version", "3").returncode == 0
+    for arguments, words in ((("update", tickets[0], "--status", "open", "--if-version", "3"), "has version 4 now"),
+                             (("update", tickets[0], "--status", "new"), "status must be one of"),
+                             (("comment", tickets[0], " "), "must have 1 to 2000"),
+                             (("show", "tkt_0000000000000000000000000g"), "no ticket with this id"),
+                             (("show", "x"), "a ticket's id is"), (("list", "--status", "x"), "must be one of")):
+        done = run(server, *arguments)
+        assert done.returncode == 1 and words in done.stderr, done
+    for arguments in (("update", tickets[0]), ("update", "--status", "open"), ("comment", tickets[0]), ("show",),
+                      ("list", "x"), ("list", "--limit", "0"), ("list", "--colour", "red"), ("nonsense",), ()):
+        assert run(server, *arguments).returncode == 2, arguments
+    shown = run(server, "show", tickets[0]).stdout
+    assert "status      pending\n" in shown and "assignee    -\n" in shown and "version     4\n" in shown
+    assert "(command line)  comment: - -> Call [PHONE_REDACTED] back." in shown and "555 0123" not in shown
+    if not is_running:
+        server.start()
+    assert [event["by"] for event in get(server, tickets[0])["history"]] == ["(command line)"] * 4
+
+
+def test_command_line_lists_more_than_a_page(make_server):
+    server = make_server().start()
+    tickets = [open_ticket(server) for _ in range(205)]
+    assert lines(server) == tickets[::-1]
+    assert lines(server, "--limit", "203") == tickets[:1:-1]
