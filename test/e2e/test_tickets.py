@@ -176,8 +176,10 @@ def test_unknown_tickets_and_methods(desk):
 def test_filters_keep_what_they_name(make_server):
     server = make_server().start()
     customers = ["c-1", "c 2/ü&x", "c-1", None]
-    tickets = [open_ticket(server, REFUND if i % 2 else CANCEL, metadata={"customer_id": name} if name else {})
-               for i, name in enumerate(customers)]
+    tickets = []
+    for i, name in enumerate(customers):
+        tickets.append(open_ticket(server, REFUND if i % 2 else CANCEL, metadata={"customer_id": name} if name else {}))
+        time.sleep(0.01)  # each has a millisecond of its own
     patch(server, tickets[0], {"assignee": "anna", "status": "pending"})
     patch(server, tickets[1], {"assignee": "anna", "priority": "urgent"})
     middle = get(server, tickets[2])
