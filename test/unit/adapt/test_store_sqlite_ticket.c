@@ -214,20 +214,45 @@ static void too_many_changes_at_a_time_are_shed(void **state)
         wait_for(4);
         for (size_t i = 0; i < 4; i++)
                 assert_int_equal(changes[i].result, i < 2 ? ERR_OK : ERR_OVERLOADED);
+        assert_ok(change(0, 0, "comment", "there is room again"));
+}
+
+/* Through a connection of its own. */
+static void execute(const char *sql)
+{
+        sqlite3 *db;
+        char path[96];
+        snprintf(path, sizeof path, "%s/triaged.db", fixture.directory);
+        assert_ok(sqlite_db_open(path, &(struct sqlite_options){.cache_kib = 64, .busy_timeout_ms = 1000}, &db, NULL));
+        assert_ok(sqlite_db_exec(db, sql, NULL));
+        sqlite3_close(db);
 }
 
 static void a_history_has_its_end(void **state)
 {
         (void)state;
         commit_tickets(1);
-        sqlite3 *db;
-        char path[96];
-        snprintf(path, sizeof path, "%s/triaged.db", fixture.directory);
-        assert_ok(sqlite_db_open(path, &(struct sqlite_options){.cache_kib = 64, .busy_timeout_ms = 1000}, &db, NULL));
-        assert_ok(sqlite_db_exec(db, "UPDATE ticket SET version = 499", NULL));
-        sqlite3_close(db);
+        execute("UPDATE ticket SET version = 499");
         assert_ok(change(0, 499, "comment", "the last word"));
         assert_int_equal(change(0, 500, "comment", "one more"), ERR_CONFLICT);
+}
+
+static void tickets_of_an_earlier_version_can_be_changed(void **state)
+{
+        (void)state;
+        commit_tickets(1);
+        fixture_close();
+        execute("DROP TABLE ticket_event; DROP INDEX ticket_by_status; DROP INDEX ticket_by_assignee;"
+                "ALTER TABLE ticket DROP COLUMN assignee; ALTER TABLE ticket DROP COLUMN updated_at;"
+                "ALTER TABLE ticket DROP COLUMN version; UPDATE ticket SET status = 'closed';"
+                "PRAGMA user_version=2");
+        fixture_open();
+        struct store_ticket_query query = {.id = fixture.samples[0].record.id, .viewer.sees_all = true};
+        find(&query);
+        assert_ok(query.result);
+        assert_int_equal(query.ticket.version, 1);
+        assert_int_equal(query.ticket.updated_at_ms, 1000);
+        assert_ok(change(0, 1, "assignee", "anna"));
 }
 
 /* ---- Lists ---- */
@@ -306,16 +331,12 @@ static void tickets_come_newest_first_and_filtered(void **state)
 /* Many tickets at once, by hand. */
 static void make_tickets(int count)
 {
-        sqlite3 *db;
-        char path[96], sql[512];
-        snprintf(path, sizeof path, "%s/triaged.db", fixture.directory);
+        char sql[512];
         snprintf(sql, sizeof sql,
                  "INSERT INTO ticket(id, status, priority, queue, intent, created_at)"
                  " WITH RECURSIVE n(i) AS (VALUES(2) UNION ALL SELECT i + 1 FROM n WHERE i <= %d)"
                  " SELECT i, 'open', 'low', 'q', 'refund', i FROM n", count);
-        assert_ok(sqlite_db_open(path, &(struct sqlite_options){.cache_kib = 64, .busy_timeout_ms = 1000}, &db, NULL));
-        assert_ok(sqlite_db_exec(db, sql, NULL));
-        sqlite3_close(db);
+        execute(sql);
 }
 
 static void a_page_searches_so_far_and_the_next_goes_on(void **state)
@@ -385,6 +406,7 @@ int main(void)
                 TEST(of_many_changes_of_one_version_one_wins),
                 TEST(too_many_changes_at_a_time_are_shed),
                 TEST(a_history_has_its_end),
+                TEST(tickets_of_an_earlier_version_can_be_changed),
                 TEST(tickets_come_newest_first_and_filtered),
                 TEST(a_page_searches_so_far_and_the_next_goes_on),
                 TEST(a_page_that_the_arena_cannot_hold_ends_early),
