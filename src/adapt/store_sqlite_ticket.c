@@ -10,8 +10,8 @@
 #include "base/alloc.h"
 
 enum {
-        PAGE_EFFORT = 50000, /* rows of tickets that one page may look at: some 20 ms of the reader */
-        MESSAGE_EFFORT = 10, /* what the look-up of its message costs beside one of them */
+        PAGE_EFFORT = 20000, /* rows of tickets that one page may look at: some 20 ms of the reader */
+        MESSAGE_EFFORT = 3,  /* what the look-up of its message costs beside one of them */
         CHANGE_ROOM_BYTES = 65536,
 };
 

@@ -342,7 +342,7 @@ static void make_tickets(int count)
 static void a_page_searches_so_far_and_the_next_goes_on(void **state)
 {
         (void)state;
-        enum { OTHERS = 120000 };
+        enum { OTHERS = 50000 };
         commit_tickets(1); /* the oldest is the only one of the queue refunds */
         make_tickets(OTHERS);
         size_t pages = 0, found = 0;
