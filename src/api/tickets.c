@@ -218,7 +218,7 @@ static void set_field(struct ticket_call *ticket_call, struct str name, struct j
 
 static void set_comment(struct ticket_call *ticket_call, struct str name, struct json value, struct faults *faults)
 {
-        struct raw_text text;
+        struct raw_text text = {0};
         struct safe_text safe;
         const char *message = "must be a string";
         if (!str_equal(name, STR("text"))) {
