@@ -231,6 +231,9 @@ static bool read_label(sqlite3_stmt *stmt, struct arena *arena, void *ret_row)
                 label->category = CATEGORY_COUNT;
         if (!intent_from(column_text(stmt, 2), &label->intent))
                 label->intent = INTENT_NONE;
+        /* A danger that has no name among ours is still no small talk. */
+        if (label->intent == INTENT_OTHER && label->category == CATEGORY_SAFETY_COMPLIANCE)
+                label->intent = INTENT_NONE;
         return column_copy(stmt, 0, arena, &label->text);
 }
 
