@@ -4,9 +4,12 @@
 #include "adapt/model_store.h"
 #include "text/train_file.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
         LABELS_MIN = 50,    /* fewer are not worth a model */
@@ -88,6 +91,18 @@ enum err model_rollback(struct operation *op)
         return err ? err : tell_active(op);
 }
 
+/* NULL: not a regular file. A pipe would make the server wait for somebody who writes. */
+static FILE *open_regular(const char *path)
+{
+        struct stat st;
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        bool is_regular = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+        FILE *file = is_regular ? fdopen(fd, "r") : NULL;
+        if (!file && fd >= 0)
+                close(fd);
+        return file;
+}
+
 enum err model_add(struct operation *op)
 {
         struct str path = text_argument(op, op->arguments, "path");
@@ -96,9 +111,9 @@ enum err model_add(struct operation *op)
         if (!path.len || path.len >= sizeof text || path.ptr[0] != '/')
                 return err_set(op->note, ERR_INVALID, "an absolute path is needed");
         snprintf(text, sizeof text, "%.*s", STR_ARGS(path));
-        FILE *file = fopen(text, "re");
+        FILE *file = open_regular(text);
         if (!file)
-                return err_set(op->note, ERR_NOT_FOUND, "%s: cannot be opened", text);
+                return err_set(op->note, ERR_NOT_FOUND, "%s: cannot be opened, or is no regular file", text);
         struct model_file *bytes = arena_alloc(op->arena, sizeof *bytes + 1);
         if (!bytes) {
                 fclose(file);

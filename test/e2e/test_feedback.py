@@ -2,6 +2,7 @@
 """POST /api/v1/messages/{id}/feedback: what people say about decisions, and what is learnt from it."""
 import hashlib
 import json
+import os
 
 import pytest
 
@@ -237,6 +238,15 @@ def test_files_are_added_the_last_five_are_kept_and_the_active_one(make_server, 
             assert model(server, "activate", added[0]).returncode == 0
     assert set(versions(server)) == {"built-in", added[0], *added[-5:]} and versions(server)[0] == added[0]
     assert len(set(added)) == 7
+
+
+def test_what_is_no_file_is_refused_and_nobody_waits_for_it(make_server, tmp_path):
+    server = make_server().start()
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, "/dev/zero"):
+        done = model(server, "add", path)
+        assert done.returncode == 1 and "no regular file" in done.stderr, done
+    assert versions(server) == ["built-in"]
 
 
 def test_a_damaged_active_model_leaves_the_built_in_one(make_server, tmp_path):
