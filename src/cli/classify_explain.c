@@ -16,7 +16,11 @@ static void print_verdict(const struct session *session, const struct verdict *v
         printf("verdict     %s, intent %s, confidence %.4f, decided by %s\n", category_name(verdict->category),
                intent_name(verdict->intent), verdict->confidence, source_name(verdict->source));
         printf("            %.*s\n", STR_ARGS(verdict->decision_path));
-        if (verdict->category != CATEGORY_SAFETY_COMPLIANCE && verdict->confidence < gate)
+        if (verdict->category == CATEGORY_SAFETY_COMPLIANCE)
+                return;
+        if (verdict->is_foreign)
+                puts("            in a language that nothing here knows: a person looks at it");
+        else if (verdict->confidence < gate)
                 printf("            below %.2f, the gate of its category: a person looks at it\n", gate);
 }
 

@@ -14,7 +14,9 @@ void eval_take_verdict(struct evaluation *evaluation, size_t row, const struct v
         struct eval_result *result = &evaluation->results[row];
         const struct model_verdict *classified = &sighting->classified;
         double probabilities[CATEGORY_COUNT];
-        bool is_safety = verdict->category == CATEGORY_SAFETY_COMPLIANCE;
+        /* As the gates of flow/workflow.c. */
+        bool is_held = verdict->category != CATEGORY_SAFETY_COMPLIANCE &&
+                       (verdict->is_foreign || verdict->confidence < policy->gate[verdict->category]);
         session_probabilities(verdict, classified, probabilities);
         *result = (struct eval_result){
                 .measured = {
@@ -23,7 +25,7 @@ void eval_take_verdict(struct evaluation *evaluation, size_t row, const struct v
                         .category = verdict->category,
                         .intent = verdict->intent,
                         .confidence = verdict->confidence,
-                        .is_held = !is_safety && verdict->confidence < policy->gate[verdict->category],
+                        .is_held = is_held,
                 },
                 .source = verdict->source,
                 .basis = verdict->basis,

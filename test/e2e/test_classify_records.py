@@ -108,6 +108,7 @@ def test_explain_names_rule_words_and_n_grams(alone):
     assert any(line.split()[:4] == ["1", "x", "word", "refund"] for line in done.stdout.splitlines())
     done = alone.cli("classify", "--explain", "I have chest pain.")
     assert "decided by safety_net" in done.stdout and "rule heart_and_stroke: severity urgent" in done.stdout, done
+    assert "a language that nothing here knows" in alone.cli("classify", "--explain", "vorrei annullare tutto e riavere i soldi").stdout
     assert any("a person looks at it" in alone.cli("classify", "--explain", text).stdout
                for text in ("asdf qwer zxcv", "hmm", "lorem ipsum dolor", "set a reminder for two"))
 

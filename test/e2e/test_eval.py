@@ -318,6 +318,14 @@ def test_llm_decides_and_its_stated_confidence_is_fitted(alone, tmp_path, fake, 
     assert again["calibration_error"] == pytest.approx(after, abs=0.001)
 
 
+def test_a_row_in_an_unknown_language_is_held_however_sure_the_llm_is(alone, tmp_path, fake):
+    fake.default = fake_llm.answer("service_action", "refund", 0.99)
+    rows = [("vorrei annullare l'ordine e riavere i soldi", "out_of_scope", None), (CANCEL, "service_action", None)]
+    report = measure(alone, *llm_flags(fake, "llm"), write_rows(tmp_path / "rows.jsonl", rows))
+    assert report["decided_by"]["llm"] == 2
+    assert report["confusion"]["out_of_scope"]["held"] == 1 and report["confusion"]["service_action"]["held"] == 0
+
+
 def test_cascade_asks_about_what_the_model_is_unsure_of(alone, tmp_path, fake, policy):
     llm = policy / "llm.yaml"
     llm.write_text(llm.read_text().replace("trusts_unmeasured: false", "trusts_unmeasured: true"))
