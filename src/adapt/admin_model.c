@@ -140,7 +140,7 @@ struct labels {
 /* What a model makes of the labels that were held back. */
 struct score {
         double macro_f1;
-        double safety_recall;
+        double safety_recall; /* 0 where no safety matter was among them */
 };
 
 static bool is_held_back(struct str text)
@@ -178,6 +178,14 @@ static struct score score_of(const struct model *model, const struct labelled_li
                 tally_add(&tally, lines->lines[i].class, category, verdict.probabilities[category]);
         }
         return (struct score){tally_macro_f1(&tally), tally_recall(&tally, CATEGORY_SAFETY_COMPLIANCE)};
+}
+
+static size_t count_safety(const struct labelled_lines *lines)
+{
+        size_t count = 0;
+        for (size_t i = 0; i < lines->count; i++)
+                count += lines->lines[i].class == CATEGORY_SAFETY_COMPLIANCE;
+        return count;
 }
 
 static void write_score(struct operation *op, const char *name, struct score score)
@@ -221,6 +229,8 @@ static enum err judge(struct operation *op, const struct labels *labels, const s
         json_u64(&op->result, labels->learnt.count);
         json_key(&op->result, "held_back");
         json_u64(&op->result, labels->held_back.count);
+        json_key(&op->result, "held_back_safety");
+        json_u64(&op->result, count_safety(&labels->held_back));
         write_score(op, "before", before);
         write_score(op, "after", after);
         model_free(model);

@@ -98,6 +98,16 @@ static int64_t count_of(struct json result, const char *name)
         return count;
 }
 
+static void print_safety(struct json result)
+{
+        int64_t count = count_of(result, "held_back_safety");
+        if (count > 0)
+                printf("on the safety matters among them, %lld: recall %.3f (%.3f)\n", (long long)count,
+                       figure(result, "after", "safety_recall"), figure(result, "before", "safety_recall"));
+        else
+                puts("no safety matter was among them: how well it finds those, apart from the rules, was not measured");
+}
+
 static int train(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
 {
         struct json result, value;
@@ -110,10 +120,9 @@ static int train(struct admin *admin, struct json_parser *parser, struct setting
         if (json_find(result, STR("is_activated"), &value))
                 json_to_bool(value, &is_activated);
         printf("%.*s has learnt from %lld labels\n", STR_ARGS(cli_text(result, "version")), (long long)count_of(result, "labels"));
-        printf("on %lld that were held back: macro-F1 %.3f (active model: %.3f), safety recall %.3f (%.3f)\n",
-               (long long)count_of(result, "held_back"), figure(result, "after", "macro_f1"),
-               figure(result, "before", "macro_f1"), figure(result, "after", "safety_recall"),
-               figure(result, "before", "safety_recall"));
+        printf("on %lld that were held back: macro-F1 %.3f (active model: %.3f)\n", (long long)count_of(result, "held_back"),
+               figure(result, "after", "macro_f1"), figure(result, "before", "macro_f1"));
+        print_safety(result);
         puts(is_activated ? "it is active now" : "it is not better and stays inactive; `triaged model activate` may overrule that");
         return CLI_OK;
 }

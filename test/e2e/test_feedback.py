@@ -162,7 +162,7 @@ def test_a_model_that_learnt_takes_over_in_the_running_server_and_can_be_taken_b
     assert gauge(server, "triaged_model_lines") > 1000 and 0 < gauge(server, "triaged_model_calibration_error") < 0.1
     teach(server)
     done = model(server, "train")
-    assert done.returncode == 0 and "it is active now" in done.stdout, done
+    assert done.returncode == 0 and "it is active now" in done.stdout and "no safety matter was among them" in done.stdout, done
     intent, learnt = who_decided(server)
     assert intent == "order_change" and learnt != built_in
     assert versions(server) == [learnt, "built-in"]
@@ -214,6 +214,14 @@ def test_a_model_that_is_worse_on_what_was_held_back_stays_inactive(make_server,
     done = model(server, "train")
     assert done.returncode == 0 and "stays inactive" in done.stdout, done
     assert who_decided(server)[1] == good and len(versions(server)) == 3
+
+
+def test_safety_among_what_was_held_back_is_measured(make_server):
+    server = make_server().start()
+    teach(server, right={"fribble": "fraud"})
+    held_back = sum(hashlib.sha256(f"wozzle {i} is to fribble at once".encode()).digest()[0] < 51 for i in range(40))
+    done = model(server, "train")
+    assert done.returncode == 0 and f"safety matters among them, {held_back}: recall 1.000 (0.000)" in done.stdout, done
 
 
 def test_too_few_labels_are_refused(make_server):
