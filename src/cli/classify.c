@@ -54,9 +54,10 @@ static enum err open_knowledge(struct kb_index **ret_index, struct err_note *not
         return err;
 }
 
-static enum err open_scene(struct scene *scene, const struct settings *settings, struct err_note *note)
+static enum err open_scene(struct scene *scene, const struct settings *settings, const char *model,
+                           struct err_note *note)
 {
-        enum err err = session_open(settings, NULL, &scene->session, note);
+        enum err err = session_open(settings, model, &scene->session, note);
         if (!err)
                 err = open_knowledge(&scene->session.snapshot.knowledge, note);
         scene->scratch = kb_scratch_new();
@@ -199,11 +200,11 @@ static int classify_lines(struct scene *scene)
         return ferror(stdin) ? cli_complain(CLI_FAILED, "standard input: %s", strerror(errno)) : status;
 }
 
-static int answer(const struct settings *settings, const char *text)
+static int answer(const struct settings *settings, const char *model, const char *text)
 {
         struct scene scene;
         struct err_note note = {.text = ""};
-        enum err err = open_scene(&scene, settings, &note);
+        enum err err = open_scene(&scene, settings, model, &note);
         int status = err ? cli_complain(CLI_FAILED, "%s", note.text)
                          : text ? classify_text(&scene, text) : classify_lines(&scene);
         close_scene(&scene);
@@ -211,11 +212,11 @@ static int answer(const struct settings *settings, const char *text)
 }
 
 /* With a verdict and no more: of the records on stdin, or with its reasons for one text. */
-static int judge(const struct settings *settings, size_t jobs, const char *text)
+static int judge(const struct settings *settings, const char *model, size_t jobs, const char *text)
 {
         struct session session;
         struct err_note note = {.text = ""};
-        enum err err = session_open(settings, NULL, &session, &note);
+        enum err err = session_open(settings, model, &session, &note);
         int status = err    ? cli_complain(CLI_FAILED, "%s", note.text)
                      : text ? classify_explain(&session, text)
                             : classify_records(&session, jobs);
@@ -230,13 +231,14 @@ static int run(const struct cli *cli, const struct settings *settings, struct se
         (void)cli;
         if (!cli_take_number(operands, "jobs", 1, JOBS_MAX, &jobs))
                 return CLI_USAGE;
+        const char *model = cli_take_value(operands, "model");
         bool wants_records = cli_take_flag(operands, "jsonl"), wants_reasons = cli_take_flag(operands, "explain");
         if (operands->count > 1 || (operands->count && wants_records))
                 return cli_complain(CLI_USAGE, "unexpected argument; put the message in quotes; see --help");
         if (wants_reasons && !operands->count)
                 return cli_complain(CLI_USAGE, "--explain needs the message, and no --jsonl; see --help");
         const char *text = operands->count ? operands->items[0] : NULL;
-        return wants_records || wants_reasons ? judge(settings, jobs, text) : answer(settings, text);
+        return wants_records || wants_reasons ? judge(settings, model, jobs, text) : answer(settings, model, text);
 }
 
 const struct cli_command cli_classify = {
@@ -246,19 +248,21 @@ const struct cli_command cli_classify = {
                 "       triaged classify < MESSAGES.jsonl > ANSWERS.jsonl\n"
                 "       triaged classify --jsonl [--jobs N] < RECORDS.jsonl > VERDICTS.jsonl\n"
                 "       triaged classify --explain TEXT\n\n"
-                "Decides as the server does in mode local, with the same code, policy and model; nothing is stored,\n"
-                "so ids in the answer name nothing. The knowledge base is the built-in starter FAQ. Input lines are\n"
-                "the bodies of POST /api/v1/classify; output has one line for each, in the same order. A bad line\n"
-                "(blank and over-long ones too) gives a line with `error` in it, and the exit code is 1 at the end.\n\n"
+                "Decides as the server does in mode local, with the same code and policy, and with the built-in model\n"
+                "unless --model names another; nothing is stored, so ids in the answer name nothing. The knowledge\n"
+                "base is the built-in starter FAQ. Input lines are the bodies of POST /api/v1/classify; output has one\n"
+                "line for each, in the same order. A bad line (blank and over-long ones too) gives a line with `error`\n"
+                "in it, and the exit code is 1 at the end.\n\n"
                 "With --jsonl each line is a record {\"id\",\"text\"}, and each line of the output its verdict\n"
                 "{\"id\",\"category\",\"intent\",\"confidence\",\"probabilities\",\"source\"}: for many messages, as fast as\n"
                 "the machine allows. What the probabilities lack to 1 is out of scope. A bad line gives\n"
                 "{\"id\",\"error\"}, is named on stderr, and the exit code is 1 at the end.\n\n"
                 "With --explain the reasons are printed: the safety net's rule, and what each n-gram of the redacted\n"
                 "text adds to each category, in log-odds and to first order; < and > are the ends of a word.\n\n"
-                "  --jsonl    one record a line\n"
-                "  --jobs N   threads for --jsonl; default: one per CPU\n"
-                "  --explain  the reasons of a verdict\n",
-        .own_flags = (const char *const[]){"jsonl", "jobs=", "explain", NULL},
+                "  --jsonl       one record a line\n"
+                "  --jobs N      threads for --jsonl; default: one per CPU\n"
+                "  --explain     the reasons of a verdict\n"
+                "  --model FILE  a model file: of `triaged train`, or DATA_DIR/models/VERSION.model\n",
+        .own_flags = (const char *const[]){"jsonl", "jobs=", "explain", "model=", NULL},
         .run = run,
 };

@@ -18,6 +18,8 @@ static enum err open_model(const char *path, struct session *session, struct err
                 bytes = buf_str(&session->model_file);
         if (!err)
                 err = model_open(bytes, &session->model, note);
+        if (err && session->model_file.ptr)
+                err_prefix(note, err, "%s: ", path);
         session->snapshot.model = session->model;
         return err;
 }

@@ -54,6 +54,19 @@ def test_local_labels_are_learnt_on_top_of_a_model(alone, tmp_path):
     assert not (tmp_path / "no.bin").exists()
 
 
+def test_classify_takes_the_model_that_was_trained(alone, tmp_path):
+    model = tmp_path / "model.bin"
+    lines = write_lines(tmp_path / "lines.jsonl", [(f"wozzle the gizmo {i}", "service_action", "place_order") for i in range(40)])
+    assert alone.cli("train", "--local", lines, "--out", model).returncode == 0
+    text, record = "wozzle the gizmo again", json.dumps({"id": 1, "text": "wozzle the gizmo again"})
+    for args, options in (([text], {}), (["--jsonl"], {"stdin": record}), (["--explain", text], {})):
+        done = [alone.cli("classify", *extra, *args, **options) for extra in ([], ["--model", model])]
+        assert [one.returncode for one in done] == [0, 0] and ["place_order" in one.stdout for one in done] == [False, True], done
+    model.write_bytes(b"no model")
+    done = alone.cli("classify", "--model", model, text)
+    assert done.returncode == 1 and str(model) in done.stderr and not done.stdout, done
+
+
 def test_texts_are_redacted_before_training(alone, tmp_path):
     """Two texts that differ in personal data only are one text to the trainer."""
     models = []
