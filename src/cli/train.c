@@ -23,11 +23,14 @@ static enum err add_file(struct labelled_lines *lines, const char *path, struct 
                          struct err_note *note)
 {
         struct buf text;
+        size_t before = lines->count;
         enum err err = cli_read_file(path, LABELLED_MAX_FILE_BYTES, &text, note);
         if (err)
                 return err;
         err = labelled_lines_add(lines, path, buf_str(&text), options, note);
         buf_deinit(&text);
+        if (!err && lines->count == before)
+                err = err_set(note, ERR_INVALID, "%s: there is no line in it", path);
         return err;
 }
 

@@ -88,6 +88,15 @@ def test_a_bad_line_is_named_and_nothing_is_written(alone, tmp_path, row, said):
     assert not (tmp_path / "model.bin").exists()
 
 
+@pytest.mark.parametrize("flag", ["--data", "--local"])
+def test_a_file_without_lines_is_named(alone, tmp_path, flag):
+    lines, empty = write_lines(tmp_path / "lines.jsonl", LINES), tmp_path / "empty.jsonl"
+    empty.write_text("\n\n")
+    done = alone.cli("train", flag, lines, flag, empty, "--out", tmp_path / "model.bin")
+    assert done.returncode == 1 and "empty.jsonl: there is no line in it" in done.stderr, done
+    assert not (tmp_path / "model.bin").exists()
+
+
 @pytest.mark.parametrize("args", [["train"], ["train", "--out", "x.bin"], ["train", "--data", "x.jsonl"],
                                   ["train", "--out", "x.bin", "--false-alarms", "2", "--data", "x.jsonl"]])
 def test_wrong_usage_exits_with_2(alone, args):
