@@ -16,12 +16,11 @@ static enum err open_model(const char *path, struct session *session, struct err
         enum err err = path ? cli_read_file(path, MODEL_MAX_BYTES, &session->model_file, note) : ERR_OK;
         if (!err && path)
                 bytes = buf_str(&session->model_file);
-        if (!err)
-                err = model_open(bytes, &session->model, note);
-        if (err && session->model_file.ptr)
-                err_prefix(note, err, "%s: ", path);
+        if (err)
+                return err;
+        err = model_open(bytes, &session->model, note);
         session->snapshot.model = session->model;
-        return err;
+        return err && path ? err_prefix(note, err, "%s: ", path) : err;
 }
 
 enum err session_open(const struct settings *settings, const char *model_path, struct session *session,

@@ -62,9 +62,11 @@ def test_classify_takes_the_model_that_was_trained(alone, tmp_path):
     for args, options in (([text], {}), (["--jsonl"], {"stdin": record}), (["--explain", text], {})):
         done = [alone.cli("classify", *extra, *args, **options) for extra in ([], ["--model", model])]
         assert [one.returncode for one in done] == [0, 0] and ["place_order" in one.stdout for one in done] == [False, True], done
-    model.write_bytes(b"no model")
-    done = alone.cli("classify", "--model", model, text)
-    assert done.returncode == 1 and str(model) in done.stderr and not done.stdout, done
+    for content in (b"no model", b""):
+        model.write_bytes(content)
+        done = alone.cli("classify", "--model", model, text)
+        assert done.returncode == 1 and done.stderr.count(str(model)) == 1 and not done.stdout, done
+    assert alone.cli("classify", "--model", tmp_path, text).stderr.count(str(tmp_path)) == 1
 
 
 def test_texts_are_redacted_before_training(alone, tmp_path):
