@@ -110,11 +110,10 @@ void upstream_failed(struct upstream *upstream, const struct upstream_connection
                 fail_waiting(upstream);
 }
 
-void upstream_opened(struct upstream *upstream)
+void upstream_succeeded(struct upstream *upstream)
 {
         upstream->failures = 0;
         upstream->retry_at_ms = 0;
-        upstream->opened++;
 }
 
 /* Once a turn of the loop. */

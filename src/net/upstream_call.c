@@ -38,6 +38,9 @@ void upstream_call_sent(struct upstream_connection *connection, struct upstream_
         list_push_back(&connection->calls, &call->link);
         call->connection = connection;
         call->has_head = false;
+        if (!connection->has_called)
+                upstream_succeeded(connection->upstream);
+        connection->has_called = true;
         if (call->sent_us == 0)
                 call->sent_us = now_us(connection->upstream);
 }

@@ -258,7 +258,7 @@ void upstream_connection_established(struct upstream_connection *connection, con
         loop_timer_stop(connection->upstream->loop, &connection->timer);
         connection->protocol = protocol;
         upstream_connection_become(connection, UPSTREAM_AT_READY);
-        upstream_opened(connection->upstream);
+        connection->upstream->opened++;
         protocol->open(connection);
         upstream_connection_rest(connection);
 }
@@ -313,8 +313,9 @@ void upstream_connection_fail(struct upstream_connection *connection, enum upstr
                 bool is_cut = result == UPSTREAM_LOST && call->phase == UPSTREAM_CALL_ANSWERED;
                 upstream_call_end(call, is_cut ? UPSTREAM_CUT : result, note);
         }
-        if (was_opening && note)
-                upstream_failed(upstream, connection, result, note);
+        /* Nor may a peer that hangs up behind each handshake be shaken hands with as fast as it can be. */
+        if (!connection->has_called && note)
+                upstream_failed(upstream, connection, was_opening ? result : UPSTREAM_CONNECT, note);
         upstream_stir(upstream);
 }
 

@@ -205,7 +205,7 @@ static void settle(struct upstream_connection *connection)
                 connection->upstream->calls_each = limit;
                 upstream_connection_become(connection, has_room ? UPSTREAM_AT_READY : UPSTREAM_AT_BUSY);
         } else if (list_is_empty(&connection->calls)) {
-                upstream_connection_close(connection);
+                upstream_connection_fail(connection, UPSTREAM_CONNECT, "the peer ended the connection before the first call");
         }
 }
 

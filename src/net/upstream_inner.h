@@ -112,6 +112,7 @@ struct upstream_connection {
         unsigned addresses_left;
         size_t tunnel_bytes;    /* of the proxy's answer */
         bool is_tls_broken : 1; /* OpenSSL must not be asked for anything more */
+        bool has_called : 1;    /* a call has been sent on it */
         struct upstream_http1 http1; /* also of the proxy's answer */
         struct upstream_http2 http2;
 };
@@ -201,10 +202,11 @@ void upstream_call_append_value(struct upstream_call *call, struct str part);
 
 /* Waiting calls to connections, and more connections if need be. */
 void upstream_dispatch(struct upstream *upstream);
-/* An attempt to connect has failed for good. */
+/* An attempt to connect has failed for good, or what it gave was taken away before it was of use. */
 void upstream_failed(struct upstream *upstream, const struct upstream_connection *connection,
                      enum upstream_result result, const char *note);
-void upstream_opened(struct upstream *upstream);
+/* A call has found a connection. */
+void upstream_succeeded(struct upstream *upstream);
 /* Before this turn of the loop ends, connections and calls are looked at. */
 void upstream_stir(struct upstream *upstream);
 /* Frees it when it was the last thing that kept it. */

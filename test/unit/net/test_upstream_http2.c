@@ -195,6 +195,22 @@ static void a_refused_call_is_sent_again_but_not_for_ever(void **state)
         close_both();
 }
 
+static void a_peer_that_ends_each_connection_at_once_is_not_stormed(void **state)
+{
+        (void)state;
+        for (enum http2_farewell farewell = HTTP2_HANGS_UP; farewell <= HTTP2_GOES_AWAY; farewell++) {
+                open_both((struct http2_peer){.farewell = farewell});
+                for (size_t i = 0; i < MAX_CALLS; i++) {
+                        const struct upstream_call *call = call_once();
+                        assert_int_equal(call->result, UPSTREAM_CONNECT);
+                        assert_non_null(strstr(call->note, "the peer"));
+                        assert_int_equal(call->sent_us, 0);
+                }
+                assert_in_range(peer.accepted, 2, MAX_CALLS - 1); /* the rest fail without one: it holds back */
+                close_both();
+        }
+}
+
 static const char *const head_200[][2] = {{":status", "200"}};
 
 /* The second of three calls is reset before its answer, the third in the middle of it. */
@@ -529,6 +545,7 @@ int main(void)
                 cmocka_unit_test(another_connection_is_opened_only_when_all_are_full),
                 cmocka_unit_test(a_goaway_leaves_no_call_behind_and_sends_none_twice),
                 cmocka_unit_test(a_refused_call_is_sent_again_but_not_for_ever),
+                cmocka_unit_test(a_peer_that_ends_each_connection_at_once_is_not_stormed),
                 cmocka_unit_test(a_call_that_is_reset_fails_alone),
                 cmocka_unit_test(answers_are_read_however_they_come),
                 cmocka_unit_test(a_request_larger_than_all_windows_arrives),

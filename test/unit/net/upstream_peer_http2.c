@@ -227,6 +227,23 @@ static void talk(struct http2_connection *connection)
         SSL_shutdown(connection->tls);
 }
 
+/* From here on the kernel waits for more, so that what follows arrives with the peer's last words of the handshake. */
+static void hold_back(const SSL *tls, int where, int result)
+{
+        (void)result;
+        if (where & SSL_CB_LOOP && SSL_get_state(tls) == TLS_ST_SR_FINISHED)
+                setsockopt(SSL_get_fd(tls), IPPROTO_TCP, TCP_CORK, &(int){1}, sizeof(int));
+}
+
+static void say_farewell(struct http2_connection *connection)
+{
+        if (connection->peer->farewell == HTTP2_GOES_AWAY) {
+                nghttp2_submit_goaway(connection->session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);
+                flush(connection);
+        }
+        SSL_shutdown(connection->tls);
+}
+
 static bool shake_hands(struct http2_connection *connection)
 {
         int result;
@@ -250,7 +267,11 @@ static void *serve(void *arg)
         setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         connection->tls = SSL_new(connection->peer->context);
         SSL_set_fd(connection->tls, connection->fd);
-        if (shake_hands(connection))
+        if (!shake_hands(connection))
+                ;
+        else if (connection->peer->farewell)
+                say_farewell(connection);
+        else
                 talk(connection);
         nghttp2_session_del(connection->session);
         SSL_free(connection->tls);
@@ -302,6 +323,12 @@ static SSL_CTX *make_context(struct http2_peer *peer)
         SSL_CTX_use_PrivateKey(context, key);
         SSL_CTX_set_alpn_select_cb(context, choose, peer);
         SSL_CTX_set_session_id_context(context, (const unsigned char *)"peer", 4);
+        if (peer->farewell) {
+                SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+                SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+                SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+                SSL_CTX_set_info_callback(context, hold_back);
+        }
         X509_free(certificate);
         EVP_PKEY_free(key);
         return context;

@@ -12,6 +12,9 @@
 
 enum { HTTP2_PEER_CONNECTIONS = 64, HTTP2_PEER_ANSWERS = 64 };
 
+/* What the peer does together with the end of the handshake (of TLS 1.2, where that end is its own). */
+enum http2_farewell { HTTP2_STAYS, HTTP2_HANGS_UP, HTTP2_GOES_AWAY };
+
 struct ssl_st;
 struct ssl_ctx_st;
 struct http2_peer;
@@ -46,6 +49,7 @@ struct http2_peer {
         uint32_t max_streams; /* 0: it does not say */
         bool is_http1;        /* chooses HTTP/1.1 if that is offered, and answers each read with "{}" */
         bool is_dripping;     /* a byte a TLS record */
+        enum http2_farewell farewell;
         /* The peer's. */
         int port;
         int listener;
