@@ -239,14 +239,17 @@ static bool write_batch(struct upstream_connection *connection)
         return batch->len == 0 || upstream_io_write(connection, buf_str(batch), (struct str){0});
 }
 
+/* Answers to the peer's own frames wait for it, too: nghttp2 gives up on a peer that leaves many of them unread. */
 static void flush(struct upstream_connection *connection)
 {
-        do {
+        bool has_more = true;
+        while (has_more && upstream_io_unsent(connection) < UNSENT_MAX) {
                 if (!write_batch(connection)) {
                         upstream_connection_end(connection, "it cannot be written to");
                         return;
                 }
-        } while (connection->upstream->scratch.len >= BATCH_BYTES && upstream_io_unsent(connection) < UNSENT_MAX);
+                has_more = connection->upstream->scratch.len >= BATCH_BYTES;
+        }
         settle(connection);
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "unit/net/upstream_bench.h"
 #include "unit/net/upstream_peer_http2.h"
@@ -244,6 +246,36 @@ static void a_call_that_is_reset_fails_alone(void **state)
         assert_non_null(strstr(bench.calls[1].note, "INTERNAL_ERROR"));
         assert_int_equal(peer.requests, 3);
         assert_int_equal(upstream_stats(bench.upstream).connections, 1);
+        close_both();
+}
+
+enum { PINGS = 200, PING_BATCHES = 1500 };
+
+/* Asks for a sign of life again and again, and reads none. */
+static void ping_and_not_listen(struct http2_connection *connection, int32_t stream_id)
+{
+        static const char ping[17] = "\0\0\10\6\0\0\0\0\0";
+        static char batch[PINGS * sizeof ping];
+        (void)stream_id;
+        for (size_t i = 0; i < PINGS; i++)
+                memcpy(batch + i * sizeof ping, ping, sizeof ping);
+        setsockopt(connection->fd, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
+        for (int i = 0; i < PING_BATCHES && !atomic_load(&peer.is_stopping); i++) {
+                if (!http2_send_raw(connection, batch, sizeof batch))
+                        return;
+                atomic_fetch_add(&peer.body_bytes, sizeof batch);
+                usleep(1000);
+        }
+}
+
+static void answers_that_a_peer_does_not_read_do_not_pile_up(void **state)
+{
+        (void)state;
+        open_both((struct http2_peer){.on_head = ping_and_not_listen, .on_request = http2_hold});
+        const struct upstream_call *call = bench_start(15000);
+        bench_run_until(1);
+        assert_int_equal(call->result, UPSTREAM_MALFORMED);
+        assert_true(atomic_load(&peer.body_bytes) < PINGS * 17 * PING_BATCHES);
         close_both();
 }
 
@@ -547,6 +579,7 @@ int main(void)
                 cmocka_unit_test(a_refused_call_is_sent_again_but_not_for_ever),
                 cmocka_unit_test(a_peer_that_ends_each_connection_at_once_is_not_stormed),
                 cmocka_unit_test(a_call_that_is_reset_fails_alone),
+                cmocka_unit_test(answers_that_a_peer_does_not_read_do_not_pile_up),
                 cmocka_unit_test(answers_are_read_however_they_come),
                 cmocka_unit_test(a_request_larger_than_all_windows_arrives),
                 cmocka_unit_test(a_call_that_is_given_up_takes_only_its_stream_along),

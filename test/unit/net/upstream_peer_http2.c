@@ -19,12 +19,13 @@ enum { MAX_HEADERS = 8 };
 
 /* Writing. */
 
-static void write_all(struct http2_connection *connection, const void *bytes, size_t len)
+static bool write_all(struct http2_connection *connection, const void *bytes, size_t len)
 {
         size_t step = connection->peer->is_dripping ? 1 : 16384;
         for (size_t at = 0; at < len; at += step)
                 if (SSL_write(connection->tls, (const char *)bytes + at, (int)(len - at < step ? len - at : step)) <= 0)
-                        return;
+                        return false;
+        return true;
 }
 
 static void flush(struct http2_connection *connection)
@@ -35,10 +36,10 @@ static void flush(struct http2_connection *connection)
                 write_all(connection, bytes, (size_t)len);
 }
 
-void http2_send_raw(struct http2_connection *connection, const void *bytes, size_t len)
+bool http2_send_raw(struct http2_connection *connection, const void *bytes, size_t len)
 {
         flush(connection);
-        write_all(connection, bytes, len);
+        return write_all(connection, bytes, len);
 }
 
 static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *to, size_t size, uint32_t *flags,

@@ -76,7 +76,7 @@ void http2_answer_in_part(struct http2_connection *connection, int32_t stream_id
 void http2_hold(struct http2_connection *connection, int32_t stream_id);
 /* Answers all that are held, each with "{}". */
 void http2_answer_held(struct http2_connection *connection);
-/* Bytes past nghttp2, behind what was submitted before. */
-void http2_send_raw(struct http2_connection *connection, const void *bytes, size_t len);
+/* Bytes past nghttp2, behind what was submitted before. False: the other side has hung up. */
+bool http2_send_raw(struct http2_connection *connection, const void *bytes, size_t len);
 
 #endif
