@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "unit/test.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,6 +269,52 @@ static void a_refused_connection_fails_fast_and_is_tried_again(void **state)
         bench_close();
 }
 
+/* In place of the C library's: what the name of the test stands for; NULL: nothing. */
+static const char *name_is;
+static atomic_int lookups;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret_list)
+{
+        int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+        (void)name;
+        *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+        atomic_fetch_add(&lookups, 1);
+        return name_is ? real(name_is, service, hints, ret_list) : EAI_NONAME;
+}
+
+static void check_lookup(const char *is, int64_t ttl_ms, enum upstream_result result, int expected_lookups)
+{
+        name_is = is;
+        bench_run_for(ttl_ms);
+        size_t before = bench.ended;
+        const struct upstream_call *call = bench_start(5000);
+        bench_run_until(before + 1);
+        assert_int_equal(call->result, result);
+        assert_int_equal(atomic_exchange(&lookups, 0), expected_lookups);
+}
+
+static void a_name_is_looked_up_again_in_time_and_when_it_leads_nowhere(void **state)
+{
+        (void)state;
+        enum { TTL_MS = 15, OVER_MS = 30 };
+        struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SEND, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"}}}};
+        bench_reset_config();
+        peer_start(&peer);
+        bench_config.dns_ttl_ms = TTL_MS;
+        bench_open_host("http", "llm.test", peer.port);
+        check_lookup("127.0.0.1", 1, UPSTREAM_OK, 1);
+        check_lookup(NULL, OVER_MS, UPSTREAM_OK, 1); /* the old address is better than none */
+        check_lookup("127.0.0.2", OVER_MS, UPSTREAM_CONNECT, 1);
+        bench_close();
+        bench_config.dns_ttl_ms = FOREVER;
+        bench_open_host("http", "llm.test", peer.port);
+        check_lookup("127.0.0.2", 1, UPSTREAM_CONNECT, 1);
+        check_lookup("127.0.0.1", 1, UPSTREAM_OK, 1);
+        check_lookup("127.0.0.2", 1, UPSTREAM_OK, 0); /* nobody is asked */
+        bench_close();
+        peer_stop(&peer);
+}
+
 static void closing_cancels_what_is_under_way(void **state)
 {
         (void)state;
@@ -317,6 +365,7 @@ int main(void)
                 cmocka_unit_test(a_call_may_be_cancelled_before_it_is_sent),
                 cmocka_unit_test(calls_over_the_caps_wait_or_are_refused),
                 cmocka_unit_test(a_refused_connection_fails_fast_and_is_tried_again),
+                cmocka_unit_test(a_name_is_looked_up_again_in_time_and_when_it_leads_nowhere),
                 cmocka_unit_test(closing_cancels_what_is_under_way),
                 cmocka_unit_test(a_header_that_would_be_two_is_not_sent),
         };

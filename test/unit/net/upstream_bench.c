@@ -17,13 +17,18 @@ void bench_reset_config(void)
         };
 }
 
-void bench_open(const char *scheme, int port)
+void bench_open_host(const char *scheme, const char *host, int port)
 {
         static char url[64];
         bench = (struct bench){.loop = loop_new()};
-        snprintf(url, sizeof url, "%s://127.0.0.1:%d/v1?k=v", scheme, port);
+        snprintf(url, sizeof url, "%s://%s:%d/v1?k=v", scheme, host, port);
         bench_config.url = url;
         assert_ok(upstream_new(bench.loop, &bench_config, &bench.upstream, NULL));
+}
+
+void bench_open(const char *scheme, int port)
+{
+        bench_open_host(scheme, "127.0.0.1", port);
 }
 
 static void on_closed(void *arg)

@@ -26,6 +26,7 @@ extern struct upstream_config bench_config;
 void bench_reset_config(void);
 /* Before 127.0.0.1:port, with bench_config. */
 void bench_open(const char *scheme, int port);
+void bench_open_host(const char *scheme, const char *host, int port);
 /* Also asserts that every call has ended. */
 void bench_close(void);
 struct upstream_call *bench_start(int64_t patience_ms);
