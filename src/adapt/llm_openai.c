@@ -219,6 +219,22 @@ static uint32_t read_tokens(struct json root, struct str name)
         return is_told ? (uint32_t)tokens : 0;
 }
 
+/* A word of the upstream's own, for logs and spans. */
+static bool take_word(struct str word, struct ident *ret_word)
+{
+        return redact_is_clean(word) && ident_from(word, ret_word);
+}
+
+static void read_usage(struct json root, struct llm_usage *ret_usage)
+{
+        struct json value;
+        struct str model;
+        ret_usage->input_tokens = read_tokens(root, STR("prompt_tokens"));
+        ret_usage->output_tokens = read_tokens(root, STR("completion_tokens"));
+        if (json_find(root, STR("model"), &value) && json_to_str(value, &model))
+                (void)take_word(model, &ret_usage->model);
+}
+
 static double read_probability(struct json choice, enum llm_output output, struct str text)
 {
         struct json logprobs, tokens;
@@ -239,7 +255,7 @@ static enum llm_status openai_read(const struct llm_upstream_config *config, str
                 return LLM_MALFORMED;
         if (json_find(root, STR("error"), &error))
                 return LLM_ERROR_BODY;
-        *ret_usage = (struct llm_usage){read_tokens(root, STR("prompt_tokens")), read_tokens(root, STR("completion_tokens"))};
+        read_usage(root, ret_usage);
         if (!first_choice(root, &choice))
                 return is_prompt_filtered(root) ? LLM_CONTENT_FILTER : LLM_MALFORMED;
         enum llm_status status = read_content(choice, &text);
@@ -300,11 +316,6 @@ static enum llm_status status_of(int status, struct str code, struct str type)
         default:
                 return status >= 200 && status <= 299 ? LLM_MALFORMED : LLM_REJECTED;
         }
-}
-
-static bool take_word(struct str word, struct ident *ret_code)
-{
-        return redact_is_clean(word) && ident_from(word, ret_code);
 }
 
 static enum llm_status openai_read_error(struct json_parser *parser, int status, struct str body,

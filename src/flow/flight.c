@@ -6,6 +6,9 @@
 #include "base/span.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
         ATTEMPT_MARGIN_MS = 50,    /* an attempt ends so much before its flight's time is up */
@@ -214,6 +217,16 @@ static void count_tokens(const struct flight *flight)
                      clock_wall_ms(flight->consult->config.clock));
 }
 
+/* "host:port" */
+static void add_server(struct span *span, const char *address)
+{
+        char host[256];
+        const char *port = strrchr(address, ':');
+        snprintf(host, sizeof host, "%.*s", (int)(port - address), address);
+        span_add_word(span, "server.address", host);
+        span_add_i64(span, "server.port", (int64_t)strtoul(port + 1, NULL, 10));
+}
+
 /* The names are those of OpenTelemetry's conventions for generative AI. */
 static void end_span(const struct flight *flight, int64_t took_us)
 {
@@ -227,7 +240,9 @@ static void end_span(const struct flight *flight, int64_t took_us)
         span_add_word(&span, "gen_ai.operation.name", "chat");
         span_add_word(&span, "gen_ai.provider.name", "openai");
         span_add_word(&span, "gen_ai.request.model", upstream->model);
-        span_add_word(&span, "server.address", upstream->address);
+        if (flight->call.usage.model.text[0])
+                span_add_word(&span, "gen_ai.response.model", flight->call.usage.model.text);
+        add_server(&span, upstream->address);
         if (flight->call.usage.input_tokens) {
                 span_add_i64(&span, "gen_ai.usage.input_tokens", flight->call.usage.input_tokens);
                 span_add_i64(&span, "gen_ai.usage.output_tokens", flight->call.usage.output_tokens);

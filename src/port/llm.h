@@ -34,6 +34,7 @@ struct llm_answer {
 struct llm_usage {
         uint32_t input_tokens;
         uint32_t output_tokens;
+        struct ident model;  /* that did the work, as the upstream says; may be empty */
 };
 
 struct llm_call {

@@ -10,7 +10,9 @@ import time
 
 import pytest
 
-from server import SLOW, classify_bytes, in_threads, tally, wait_until
+from fake_llm import answer as llm_answer
+from fake_llm import MODEL_SAYS, FakeLlm, status
+from server import LLM_KEY, SLOW, classify_bytes, in_threads, tally, wait_until
 
 QUESTION = "What are your opening hours?"
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -119,6 +121,32 @@ def test_a_span_joins_the_caller_s_trace(make_server, make_collector):
     assert value_of(span["attributes"], "triaged.intent") == answer.json["intent"]
     assert value_of(span["attributes"], "triaged.source") == answer.json["classifier"]["source"]
     assert span["status"] == {"code": 1}
+
+
+def test_each_attempt_at_an_llm_has_a_span(make_server, make_collector):
+    collector = make_collector()
+    with FakeLlm() as fake:
+        fake.play(status(500), llm_answer("service_action", "refund"))
+        server = make_server(config={"otlp": {"endpoint": collector.endpoint}, "mode": "llm", "llm": {
+            "base_url": fake.url, "model": "asked-model", "api_key": LLM_KEY}}).start()
+        assert server.classify(QUESTION, {"traceparent": SAMPLED}).json["classifier"]["source"] == "llm"
+        server.stop()
+        sent = [request.header("traceparent").split("-") for request in fake.requests]
+    spans = collector.spans()
+    [message] = [span for span in spans if span["kind"] == 2]
+    first, second = sorted((span for span in spans if span["kind"] == 3), key=lambda span: int(span["startTimeUnixNano"]))
+    for span, (_, trace, parent, flags) in zip((first, second), sent):
+        attributes = {attribute["key"]: next(iter(attribute["value"].values())) for attribute in span["attributes"]}
+        assert (span["traceId"], span["spanId"], flags) == (TRACE, parent, "01") and trace == TRACE
+        assert span["parentSpanId"] == message["spanId"] and span["name"] == "chat"
+        expected = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "asked-model",
+                    "server.address": "127.0.0.1", "server.port": str(fake.port)}
+        if span is first:
+            expected["error.type"] = "server_error"
+        else:
+            expected |= {"gen_ai.response.model": MODEL_SAYS, "gen_ai.usage.input_tokens": "212", "gen_ai.usage.output_tokens": "38"}
+        assert attributes == expected
+    assert (first["status"], second["status"]) == ({"code": 2}, {"code": 1})
 
 
 def test_a_trace_begins_here_without_one(make_server, make_collector):

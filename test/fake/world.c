@@ -155,7 +155,7 @@ static void finish_attempt(struct task *task)
         call->http_status = attempt->fate.http_status;
         call->answer = attempt->fate.answer;
         bool has_body = call->status == LLM_OK || call->http_status == 200;
-        call->usage = has_body ? (struct llm_usage){100, 20} : (struct llm_usage){0};
+        call->usage = has_body ? (struct llm_usage){.input_tokens = 100, .output_tokens = 20} : (struct llm_usage){0};
         call->retry_after_ms = attempt->fate.retry_after_ms ? attempt->fate.retry_after_ms : -1;
         call->should_retry = attempt->fate.should_retry;
         call->upstream_us = attempt->fate.takes_ms * 1000;

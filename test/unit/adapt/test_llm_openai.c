@@ -239,6 +239,28 @@ static void a_form_that_was_only_described_is_taken_more_freely(void **state)
                 assert_int_equal(read_text(bad[i], &answer), LLM_INVALID);
 }
 
+static void the_models_name_is_told_when_it_is_one(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *said, *expected;
+        } cases[] = {
+                {"\"gpt-4o-mini-2024-07-18\"", "gpt-4o-mini-2024-07-18"},
+                {"\"4111111111111111\"", ""},
+                {"\"two words\"", ""},
+                {"\"\"", ""},
+                {"7", ""},
+                {"null", ""},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct llm_answer answer;
+                char body[256];
+                snprintf(body, sizeof body, "{\"model\":%s,\"choices\":[]}", cases[i].said);
+                read_body(body, &answer);
+                assert_string_equal(usage.model.text, cases[i].expected);
+        }
+}
+
 static void a_label_is_a_category_alone(void **state)
 {
         (void)state;
@@ -462,6 +484,7 @@ int main(void)
                 TEST(a_body_that_is_no_answer_says_why),
                 TEST(odd_counts_of_tokens_are_none),
                 TEST(a_form_that_was_only_described_is_taken_more_freely),
+                TEST(the_models_name_is_told_when_it_is_one),
                 TEST(a_label_is_a_category_alone),
                 TEST(the_models_words_are_one_short_clean_line),
                 TEST(long_words_are_cut_between_characters),
