@@ -42,7 +42,7 @@ SYSTEM_CXX = set('algorithm array cstddef cstdint cstdio cstdlib cstring memory 
 
 # Files that may hold a lock; a trailing / is a folder.
 MAY_LOCK = '''guard/ policy/snapshot. policy/policy. api/keyring. api/control. adapt/ app/ base/metric. base/hash. net/loop.
-    net/work. cli/batches.'''.split()
+    net/lookup. net/work. cli/batches.'''.split()
 
 # A request lives in its arena. What lives as long as the process is made here.
 NO_HEAP = ('flow/', 'api/')

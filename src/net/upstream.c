@@ -337,7 +337,7 @@ static void on_free(uv_handle_t *handle)
 
 void upstream_release(struct upstream *upstream)
 {
-        bool has_left = upstream->handle_count == 2 && !upstream->dns.is_resolving && !upstream->is_waking &&
+        bool has_left = upstream->handle_count == 2 && !upstream->dns.lookup && !upstream->is_waking &&
                         list_is_empty(&upstream->ended) && !upstream->is_freeing;
         if (!upstream->is_closing || !has_left)
                 return;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/upstream_inner.h"
 
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "net/lookup.h"
 
 static const struct upstream_url *peer_of(const struct upstream *upstream)
 {
@@ -43,36 +44,22 @@ static void resume(struct upstream *upstream, const char *failure)
         }
 }
 
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
+static void on_resolved(void *arg, const struct addrinfo *found, const char *failure)
 {
-        struct upstream *upstream = request->data;
+        struct upstream *upstream = arg;
         struct upstream_dns *dns = &upstream->dns;
-        char failure[sizeof upstream->failure_note];
-        dns->is_resolving = false;
-        if (status == 0 && found) {
+        char note[sizeof upstream->failure_note];
+        dns->lookup = NULL;
+        if (found) {
                 keep_addresses(dns, found);
                 dns->is_stale = false;
                 dns->resolved_ms = loop_now_ms(upstream->loop);
         }
-        uv_freeaddrinfo(found);
-        snprintf(failure, sizeof failure, "no address of %.64s: %s", peer_of(upstream)->host,
-                 status ? uv_strerror(status) : "none is known");
+        snprintf(note, sizeof note, "no address of %.64s: %s", peer_of(upstream)->host, failure);
         /* Old addresses are better than none. */
-        resume(upstream, dns->count > 0 ? NULL : failure);
+        resume(upstream, dns->count > 0 ? NULL : note);
         upstream_stir(upstream);
         upstream_release(upstream);
-}
-
-static void resolve(struct upstream *upstream)
-{
-        struct upstream_dns *dns = &upstream->dns;
-        const struct upstream_url *peer = peer_of(upstream);
-        const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-        char port[8];
-        snprintf(port, sizeof port, "%u", peer->port);
-        dns->request.data = upstream;
-        dns->is_resolving = uv_getaddrinfo(loop_uv(upstream->loop), &dns->request, on_resolved, peer->host, port,
-                                           &hints) == 0;
 }
 
 bool upstream_dns_is_ready(struct upstream *upstream)
@@ -81,13 +68,14 @@ bool upstream_dns_is_ready(struct upstream *upstream)
         int64_t age_ms = loop_now_ms(upstream->loop) - dns->resolved_ms;
         if (dns->is_numeric || (!dns->is_stale && age_ms < upstream->config.dns_ttl_ms))
                 return true;
-        if (!dns->is_resolving)
-                resolve(upstream);
-        return !dns->is_resolving; /* it cannot even be asked: with what is there */
+        if (!dns->lookup)
+                dns->lookup = lookup_start(upstream->loop, peer_of(upstream)->host, peer_of(upstream)->port, on_resolved, upstream);
+        return !dns->lookup; /* it cannot even be asked: with what is there */
 }
 
 void upstream_dns_cancel(struct upstream *upstream)
 {
-        if (upstream->dns.is_resolving)
-                uv_cancel((uv_req_t *)&upstream->dns.request);
+        struct upstream_dns *dns = &upstream->dns;
+        if (dns->lookup && lookup_abandon(dns->lookup))
+                dns->lookup = NULL;
 }

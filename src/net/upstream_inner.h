@@ -26,6 +26,7 @@
 struct ssl_st;
 struct ssl_ctx_st;
 struct ssl_session_st;
+struct lookup;
 
 enum {
         UPSTREAM_READ_BYTES = 65536,
@@ -118,12 +119,12 @@ struct upstream_connection {
 };
 
 struct upstream_dns {
-        uv_getaddrinfo_t request;
+        struct lookup *lookup; /* under way; NULL: none */
         union upstream_socket_address addresses[UPSTREAM_ADDRESSES];
         unsigned count;
         unsigned first; /* to be tried */
         int64_t resolved_ms;
-        bool is_numeric, is_resolving, is_stale;
+        bool is_numeric, is_stale;
 };
 
 struct upstream_tls {
@@ -269,6 +270,7 @@ void upstream_tls_append_base64(struct buf *to, struct str text);
 void upstream_dns_init(struct upstream *upstream);
 /* Whether there are addresses to be used now; else they are being looked up. */
 bool upstream_dns_is_ready(struct upstream *upstream);
+/* Leaves a lookup that is under way to itself, so that nobody waits for a name server that is silent. */
 void upstream_dns_cancel(struct upstream *upstream);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "unit/net/upstream_bench.h"
 #include "unit/net/upstream_peer.h"
@@ -272,6 +273,7 @@ static void a_refused_connection_fails_fast_and_is_tried_again(void **state)
 /* In place of the C library's: what the name of the test stands for; NULL: nothing. */
 static const char *name_is;
 static atomic_int lookups;
+static atomic_bool is_server_silent, has_given_up;
 
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret_list)
 {
@@ -279,6 +281,9 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
         (void)name;
         *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
         atomic_fetch_add(&lookups, 1);
+        for (int i = 0; i < 1000 && atomic_load(&is_server_silent); i++)
+                usleep(10000);
+        atomic_store(&has_given_up, true);
         return name_is ? real(name_is, service, hints, ret_list) : EAI_NONAME;
 }
 
@@ -313,6 +318,24 @@ static void a_name_is_looked_up_again_in_time_and_when_it_leads_nowhere(void **s
         check_lookup("127.0.0.2", 1, UPSTREAM_OK, 0); /* nobody is asked */
         bench_close();
         peer_stop(&peer);
+}
+
+static void closing_does_not_wait_for_a_name_server(void **state)
+{
+        (void)state;
+        bench_reset_config();
+        atomic_store(&is_server_silent, true);
+        atomic_store(&has_given_up, false);
+        bench_open_host("http", "llm.test", 1);
+        const struct upstream_call *call = bench_start(5000);
+        while (atomic_load(&lookups) == 0)
+                bench_run_for(1);
+        bench_close();
+        assert_false(atomic_load(&has_given_up));
+        assert_int_equal(call->result, UPSTREAM_CANCELLED);
+        atomic_store(&is_server_silent, false);
+        while (!atomic_load(&has_given_up))
+                usleep(1000);
 }
 
 static void closing_cancels_what_is_under_way(void **state)
@@ -366,6 +389,7 @@ int main(void)
                 cmocka_unit_test(calls_over_the_caps_wait_or_are_refused),
                 cmocka_unit_test(a_refused_connection_fails_fast_and_is_tried_again),
                 cmocka_unit_test(a_name_is_looked_up_again_in_time_and_when_it_leads_nowhere),
+                cmocka_unit_test(closing_does_not_wait_for_a_name_server),
                 cmocka_unit_test(closing_cancels_what_is_under_way),
                 cmocka_unit_test(a_header_that_would_be_two_is_not_sent),
         };
