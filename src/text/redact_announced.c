@@ -169,6 +169,24 @@ static void find_announced(struct scan *scan, ptrdiff_t i, const struct form *fo
         }
 }
 
+/* "account number ending in 3310": the digits that are left of it. */
+static void find_ending(struct scan *scan, ptrdiff_t i)
+{
+        static const struct str verbs[] = {STR_INIT("ending"), STR_INIT("ends")};
+        static const struct str ways[] = {STR_INIT("in"), STR_INIT("with"), STR_INIT("on")};
+        ptrdiff_t at = i + 1;
+        if (!token_is_one_of(scan, scan_token(scan, at++), verbs, sizeof verbs / sizeof *verbs))
+                return;
+        at += token_is_one_of(scan, scan_token(scan, at), ways, sizeof ways / sizeof *ways);
+        const struct token *first = scan_token(scan, at);
+        while (token_is(scan, scan_token(scan, at), '*'))
+                at++;
+        const struct token *digits = scan_token(scan, at);
+        size_t len = digits->end - digits->start;
+        if (digits->kind == TOKEN_NUMBER && !digits->is_taken && len >= 3 && len <= 6)
+                scan_note(scan, first->start, digits->end, PII_BANK_ACCOUNT);
+}
+
 /* "98109 is my zip code": the topic stands behind its value. */
 static void find_explained(struct scan *scan, ptrdiff_t i, const struct form *form)
 {
@@ -325,7 +343,7 @@ static bool is_day_or_year(const struct scan *scan, const struct token *token)
         size_t len = token->end - token->start;
         if (token->kind == TOKEN_NUMBER)
                 return len == 1 || len == 2 || len == 4;
-        return token->kind == TOKEN_MIXED && len <= 4 && scan->text.ptr[token->start] <= '3'; /* "14th" */
+        return token->kind == TOKEN_MIXED && len <= 4 && scan->text.ptr[token->start] <= '9'; /* "14th" */
 }
 
 /* A date with day, month and year in any order. */
@@ -376,6 +394,8 @@ void scan_announced(struct scan *scan)
                 if (form && !is_place(scan, i)) {
                         find_announced(scan, i, form);
                         find_explained(scan, i, form);
+                        if (topic == TOPIC_BANK)
+                                find_ending(scan, i);
                 } else if (topic == TOPIC_PASSWORD) {
                         find_run(scan, i, PII_PASSWORD);
                 } else if (topic == TOPIC_USER && !is_speaker(scan, i)) {

@@ -112,7 +112,7 @@ bool check_iban(struct str text)
         return value == 1;
 }
 
-bool check_ip4(struct str text)
+bool check_ip4(struct str text, bool *ret_is_nobodys)
 {
         char copy[INET_ADDRSTRLEN];
         struct in_addr address;
@@ -123,10 +123,11 @@ bool check_ip4(struct str text)
         if (inet_pton(AF_INET, copy, &address) != 1)
                 return false;
         uint32_t host = ntohl(address.s_addr);
-        return host != 0 && host != UINT32_MAX && host >> 24 != 127;
+        *ret_is_nobodys = host == 0 || host == UINT32_MAX || host >> 24 == 127;
+        return true;
 }
 
-bool check_ip6(struct str text)
+bool check_ip6(struct str text, bool *ret_is_nobodys)
 {
         char copy[INET6_ADDRSTRLEN];
         struct in6_addr address;
@@ -134,7 +135,10 @@ bool check_ip6(struct str text)
                 return false;
         memcpy(copy, text.ptr, text.len);
         copy[text.len] = '\0';
-        return strpbrk(copy, "0123456789") && inet_pton(AF_INET6, copy, &address) == 1;
+        if (inet_pton(AF_INET6, copy, &address) != 1)
+                return false;
+        *ret_is_nobodys = IN6_IS_ADDR_UNSPECIFIED(&address) || IN6_IS_ADDR_LOOPBACK(&address);
+        return *ret_is_nobodys || strpbrk(copy, "0123456789");
 }
 
 bool check_uk_postcode(struct str text)

@@ -24,10 +24,10 @@ size_t iban_length(struct str text);
  * and mod 97. */
 bool check_iban(struct str text);
 
-/* A dotted quad without leading zeros, or RFC 4291 text with at least one digit; of the former not
- * those that name no machine (unspecified, loopback, broadcast). */
-bool check_ip4(struct str text);
-bool check_ip6(struct str text);
+/* A dotted quad without leading zeros, or RFC 4291 text with at least one digit (or "::"). `ret_is_nobodys`:
+ * whether it names no machine (unspecified, loopback, broadcast). */
+bool check_ip4(struct str text, bool *ret_is_nobodys);
+bool check_ip6(struct str text, bool *ret_is_nobodys);
 
 /* Capital letters and digits: a post code of the United Kingdom with an area that exists. */
 bool check_uk_postcode(struct str text);

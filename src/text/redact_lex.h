@@ -32,6 +32,9 @@ const char *lex_iban(const char *at, const char *end);
 /* Hexadecimal groups between colons, perhaps with a dotted quad at the end. */
 const char *lex_ip6(const char *at, const char *end);
 
+/* A social security number with groups that are masked: "XXX-XX-5512", "219-**-****". */
+const char *lex_masked_ssn(const char *at, const char *end);
+
 /* The extension behind a phone number: "x204", " ext. 204". */
 const char *lex_extension(const char *at, const char *end);
 

@@ -67,6 +67,19 @@ const char *lex_ip6(const char *at, const char *end)
         */
 }
 
+const char *lex_masked_ssn(const char *at, const char *end)
+{
+        const char *marker = at;
+        /*!re2c
+        mask = [Xx*#];
+        mask{3} dash (mask{2} | digit{2}) dash digit{4}
+        | mask{3} dash digit{2} dash mask{4}
+        | digit{3} dash mask{2} dash (mask{4} | digit{4})
+        | digit{3} dash digit{2} dash mask{4} { return at; }
+        * { return NULL; }
+        */
+}
+
 const char *lex_extension(const char *at, const char *end)
 {
         const char *marker = at;

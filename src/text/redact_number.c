@@ -179,6 +179,24 @@ static bool is_evenly_joined(const struct run *run, size_t groups)
         return groups == 1 || is_joined_by(run, groups, run->groups[1].joint);
 }
 
+bool number_is_whose(const struct number_site *site, const char *at)
+{
+        static const struct str words[] = {STR_INIT("ip"),     STR_INIT("ips"),    STR_INIT("ipv4"),
+                                           STR_INIT("ipv6"),   STR_INIT("from"),   STR_INIT("src"),
+                                           STR_INIT("dst"),    STR_INIT("source"), STR_INIT("client"),
+                                           STR_INIT("remote"), STR_INIT("peer")};
+        const char *end = at;
+        while (end > site->floor && end[-1] && memchr(" :=[(\"'", end[-1], 7))
+                end--;
+        const char *start = end;
+        while (start > site->floor && (is_letter(start[-1]) || is_digit(start[-1])))
+                start--;
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+                if (str_equal_nocase((struct str){start, (size_t)(end - start)}, words[i]))
+                        return true;
+        return false;
+}
+
 /* A version has the same form as an address: the words before it tell, or a neighbour that was a
  * version with the same first parts ("1.2.3.4 fails, 1.2.3.3 worked"). */
 static bool is_version(struct number_site *site, const struct run *run)
@@ -201,7 +219,9 @@ static bool is_ip4(struct number_site *site, const struct run *run)
         const char *start = run->groups[0].start, *end = run->groups[3].end;
         if (end < run->end && is_letter(*end))
                 return false;
-        return check_ip4((struct str){start, (size_t)(end - start)}) && !is_version(site, run);
+        bool is_nobodys;
+        return check_ip4((struct str){start, (size_t)(end - start)}, &is_nobodys) && !is_version(site, run) &&
+               (!is_nobodys || number_is_whose(site, start));
 }
 
 /* Groups of a social security number: 3, or 1 when it stands unbroken; 0: it is none. */

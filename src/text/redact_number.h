@@ -32,6 +32,9 @@ struct number_match {
  * of ours, so that redacting a neighbour does not change what is seen here. */
 enum cue number_cue(const struct number_site *site, const char *at);
 
+/* Whether the word right before `at` says that an address is somebody's: "my IP: ::1", "src=0.0.0.0". */
+bool number_is_whose(const struct number_site *site, const char *at);
+
 /* Whether personal data starts at site->at. May note a version in the site. */
 bool number_match(struct number_site *site, struct number_match *ret_match);
 

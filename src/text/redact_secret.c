@@ -176,12 +176,17 @@ static bool find_hex_pair(struct scan *scan, struct str value)
         return true;
 }
 
+/* A web hook's address is its key; with "https://" where that stands before it. */
 static bool find_hook(struct scan *scan, struct str value)
 {
         static const char host[] = "hooks.slack.com/";
         if (!str_starts_with(value, STR("hooks.slack.com/")) || value.len < sizeof host + HOOK_MIN || mixture_of(value).digits < 2)
                 return false;
-        note_value(scan, value, PII_SECRET);
+        const char *text = scan->text.ptr, *start = value.ptr;
+        if (start - text >= 3 && memcmp(start - 3, "://", 3) == 0)
+                for (start -= 3; start > text && is_alnum(start[-1]); start--)
+                        ;
+        note_value(scan, (struct str){start, value.len + (size_t)(value.ptr - start)}, PII_SECRET);
         return true;
 }
 

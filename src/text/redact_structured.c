@@ -126,6 +126,33 @@ static bool find_email(struct walk *walk, const char *at)
         return true;
 }
 
+/* Behind "fe80::1%eth0". */
+static const char *skip_zone(const char *at, const char *end)
+{
+        enum { ZONE_MAX = 15 };
+        const char *zone = at;
+        if (end - at < 2 || *at != '%' || !is_letter(at[1]))
+                return at;
+        do
+                zone++;
+        while (zone < end && zone - at <= ZONE_MAX && (is_letter(*zone) || is_digit(*zone)));
+        return zone;
+}
+
+/* Behind "192.0.2.0/24": the network is one value with its address. */
+static const char *skip_prefix_len(const char *at, const char *end, unsigned bits)
+{
+        const char *digit = at + 1;
+        unsigned len = 0;
+        if (at == end || *at != '/')
+                return at;
+        for (; digit < end && is_digit(*digit) && len <= bits; digit++)
+                len = len * 10 + (unsigned)(*digit - '0');
+        bool goes_on = digit < end && (is_letter(*digit) || is_digit(*digit) ||
+                                       (end - digit > 1 && memchr("./", *digit, 2) && is_digit(digit[1])));
+        return digit == at + 1 || len > bits || goes_on ? at : digit;
+}
+
 static bool find_ip6(struct walk *walk, const char *at)
 {
         const char *start = at;
@@ -139,10 +166,11 @@ static bool find_ip6(struct walk *walk, const char *at)
                 return false;
         if (end[-1] == ':' && end - start > 2 && end[-2] != ':')
                 end--;
-        bool is_glued = end < walk->site.end && is_letter(*end);
-        if (is_glued || !check_ip6((struct str){start, (size_t)(end - start)}))
+        bool is_glued = end < walk->site.end && is_letter(*end), is_nobodys;
+        if (is_glued || !check_ip6((struct str){start, (size_t)(end - start)}, &is_nobodys) ||
+            (is_nobodys && !number_is_whose(&walk->site, start)))
                 return false;
-        emit(walk, start, end, PII_IP_ADDRESS);
+        emit(walk, start, skip_prefix_len(skip_zone(end, walk->site.end), walk->site.end, 128), PII_IP_ADDRESS);
         return true;
 }
 
@@ -225,6 +253,25 @@ static bool is_identifier(const struct walk *walk, const char *start, const char
         return cue != CUE_PHONE && cue != CUE_SSN && cue != CUE_CARD;
 }
 
+/* A social security number of which a part is left, wherever `at` stands in it. */
+static bool find_masked_ssn(struct walk *walk, const char *at)
+{
+        static const unsigned char groups[] = {0, 4, 7};
+        for (size_t i = 0; i < sizeof groups; i++) {
+                if (at - walk->site.floor < groups[i])
+                        break;
+                const char *start = at - groups[i];
+                bool is_tail = start > walk->site.floor &&
+                               (is_letter(start[-1]) || is_digit(start[-1]) || memchr("-*#", start[-1], 3));
+                const char *end = is_tail ? NULL : lex_masked_ssn(start, walk->site.end);
+                if (!end || end <= at || (end < walk->site.end && (is_letter(*end) || is_digit(*end))))
+                        continue;
+                emit(walk, start, end, PII_US_SSN);
+                return true;
+        }
+        return false;
+}
+
 static void look_at_digit(struct walk *walk, const char *at)
 {
         const char *start = word_start(walk, at);
@@ -232,17 +279,20 @@ static void look_at_digit(struct walk *walk, const char *at)
         struct number_match match;
         if (at - start == 2 && find_iban(walk, start))
                 return;
-        if (find_ip6(walk, at))
+        if (find_ip6(walk, at) || find_masked_ssn(walk, at))
                 return;
         if (is_identifier(walk, start, at)) {
                 walk->done = word_end(at, walk->site.end);
                 return;
         }
         walk->site.at = at;
-        if (number_match(&walk->site, &match))
-                emit(walk, match.start, match.end, match.type);
-        else
+        if (!number_match(&walk->site, &match)) {
                 walk->done = digits_end;
+                return;
+        }
+        if (match.type == PII_IP_ADDRESS)
+                match.end = skip_prefix_len(match.end, walk->site.end, 32);
+        emit(walk, match.start, match.end, match.type);
 }
 
 /* The domain is searched again from every at sign and holds none, and the local part ends at the

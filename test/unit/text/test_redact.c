@@ -518,8 +518,13 @@ static void validators_know_the_published_examples(void **state)
                     check_iban(STR("MT84MALT011000012345MTLCAST001S")));
         assert_false(check_iban(STR("GB82WEST1234569876543")) || check_iban(STR("ZZ82WEST12345698765432")));
         assert_false(check_ssn(STR("900123456")) || check_ssn(STR("123004567")));
-        assert_true(check_ip4(STR("255.255.255.254")) && check_ip6(STR("1:2:3:4:5:6:7:8")));
-        assert_false(check_ip4(STR("01.2.3.4")) || check_ip6(STR("1:2:3")) || check_ip6(STR("a::b")));
+        bool is_nobodys;
+        assert_true(check_ip4(STR("255.255.255.254"), &is_nobodys) && !is_nobodys);
+        assert_true(check_ip4(STR("127.0.0.2"), &is_nobodys) && is_nobodys);
+        assert_true(check_ip6(STR("1:2:3:4:5:6:7:8"), &is_nobodys) && !is_nobodys);
+        assert_true(check_ip6(STR("::"), &is_nobodys) && is_nobodys);
+        assert_false(check_ip4(STR("01.2.3.4"), &is_nobodys));
+        assert_false(check_ip6(STR("1:2:3"), &is_nobodys) || check_ip6(STR("a::b"), &is_nobodys));
 }
 
 int main(void)
