@@ -26,19 +26,21 @@ static double now_s(void)
         return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void bench_scope(const char *name, const struct redact_scope *scope, char (*messages)[MESSAGE_BYTES], size_t kinds)
+static void bench_scope(const char *name, const struct redact_scope *scope, char (*messages)[MESSAGE_BYTES],
+                        size_t kinds)
 {
         struct pii_span spans[64];
         size_t count, found = 0;
         double start = now_s();
         for (size_t i = 0; i < ROUNDS; i++) {
-                if (redact_find_in((struct str){messages[i % kinds], MESSAGE_BYTES}, scope, spans, 64, &count) != ERR_OK)
+                if (redact_find_in((struct str){messages[i % kinds], MESSAGE_BYTES}, scope, spans, 64,
+                                   &count) != ERR_OK)
                         return;
                 found += count;
         }
         double seconds = now_s() - start;
-        printf("redact find, %s: %.0f MB/s, %.2f us each (%zu found)\n", name, (double)ROUNDS * MESSAGE_BYTES / seconds / 1e6,
-               seconds / ROUNDS * 1e6, found);
+        printf("redact find, %s: %.0f MB/s, %.2f us each (%zu found)\n", name,
+               (double)ROUNDS * MESSAGE_BYTES / seconds / 1e6, seconds / ROUNDS * 1e6, found);
 }
 
 static void bench_messages(void)
@@ -53,8 +55,11 @@ static void bench_messages(void)
                 for (size_t at = len; at < MESSAGE_BYTES; at++)
                         messages[i][at] = filler[(at - len) % strlen(filler)];
         }
-        bench_scope("structured", &(struct redact_scope){.types = REDACT_ALL & ~(1U << PII_PERSON | 1U << PII_ADDRESS)}, messages, KINDS);
-        bench_scope("with names", &(struct redact_scope){.types = REDACT_ALL, .is_answer = true}, messages, KINDS);
+        bench_scope("structured",
+                    &(struct redact_scope){.types = REDACT_ALL & ~(1U << PII_PERSON | 1U << PII_ADDRESS)},
+                    messages, KINDS);
+        bench_scope("with names", &(struct redact_scope){.types = REDACT_ALL, .is_answer = true}, messages,
+                    KINDS);
         struct arena arena;
         arena_init(&arena, 1 << 16);
         size_t bytes = 0, out_bytes = 0;

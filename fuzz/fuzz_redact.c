@@ -73,7 +73,8 @@ static void check_restores(struct str safe, const struct pii_placeholders *map, 
                 size_t taken = placeholder ? placeholder->label.len : 1;
                 assert(value.len <= expected.len);
                 struct str here = {expected.ptr, value.len};
-                assert(placeholder && placeholder->type == PII_EMAIL ? str_equal_nocase(here, value) : str_equal(here, value));
+                assert(placeholder && placeholder->type == PII_EMAIL ? str_equal_nocase(here, value)
+                                                                     : str_equal(here, value));
                 rest = (struct str){rest.ptr + taken, rest.len - taken};
                 expected = (struct str){expected.ptr + value.len, expected.len - value.len};
         }

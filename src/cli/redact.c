@@ -48,8 +48,10 @@ static const char *write_line(struct session *session, struct str id, struct str
         size_t max = text.len / 2 + 1, count = 0;
         struct pii_span *spans = session->wants_spans ? arena_alloc(arena, max * sizeof *spans) : NULL;
         struct safe_text safe = {{0}};
-        enum err err = session->wants_spans ? (spans ? redact_find_in(text, &session->manner->scope, spans, max, &count) : ERR_TOO_LARGE)
-                                            : redact_as((struct raw_text){text}, session->manner, arena, &safe, NULL);
+        enum err err = session->wants_spans
+                               ? (spans ? redact_find_in(text, &session->manner->scope, spans, max, &count)
+                                        : ERR_TOO_LARGE)
+                               : redact_as((struct raw_text){text}, session->manner, arena, &safe, NULL);
         if (err)
                 return "the text cannot be redacted";
         json_open(&w, '{');
@@ -174,9 +176,11 @@ static int run(const struct cli *cli, const struct settings *settings, struct se
         const char *name = cli_take_value(operands, "sink");
         enum redaction_sink sink = name ? redaction_sink_from(str_from(name)) : SINK_RECORD;
         if (sink == SINK_COUNT)
-                return cli_complain(CLI_USAGE, "no sink is called `%s`; there are record, llm and export", name);
+                return cli_complain(CLI_USAGE, "no sink is called `%s`; there are record, llm and export",
+                                    name);
         if (operands->count > 1 || (operands->count && session.wants_lines))
-                return cli_complain(CLI_USAGE, "unexpected argument `%s`; see --help", operands->items[operands->count - 1]);
+                return cli_complain(CLI_USAGE, "unexpected argument `%s`; see --help",
+                                    operands->items[operands->count - 1]);
         if (policy_load(*settings->policy_dir ? settings->policy_dir : NULL, &policy, &note) != ERR_OK)
                 return cli_complain(CLI_FAILED, "%s", note.text);
         session.manner = &policy_facts(policy)->redaction.manners[sink];

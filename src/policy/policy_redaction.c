@@ -11,7 +11,8 @@ static const struct str sink_keys[] = {STR_INIT("style"), STR_INIT("keeps")};
 static const struct str pseudonym_keys[] = {STR_INIT("key_number"), STR_INIT("key_variable")};
 static const struct str sinks[SINK_COUNT] = {STR_INIT("record"), STR_INIT("llm"), STR_INIT("export")};
 /* In the order of enum redact_style. */
-static const struct str styles[] = {STR_INIT("tag"), STR_INIT("mask"), STR_INIT("pseudonym"), STR_INIT("placeholder")};
+static const struct str styles[] = {STR_INIT("tag"), STR_INIT("mask"), STR_INIT("pseudonym"),
+                                    STR_INIT("placeholder")};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -28,7 +29,8 @@ enum redaction_sink redaction_sink_from(struct str name)
         return sink;
 }
 
-static void read_style(struct yaml_check *check, const struct yaml_node *map, enum redaction_sink sink, struct redact_manner *manner)
+static void read_style(struct yaml_check *check, const struct yaml_node *map, enum redaction_sink sink,
+                       struct redact_manner *manner)
 {
         struct str text = yaml_text(check, map, "style");
         size_t style = 0;
@@ -45,7 +47,8 @@ static void read_style(struct yaml_check *check, const struct yaml_node *map, en
                 manner->style = (enum redact_style)style;
 }
 
-static void read_kept(struct policy *policy, struct yaml_check *check, const struct yaml_node *map, struct redact_manner *manner)
+static void read_kept(struct policy *policy, struct yaml_check *check, const struct yaml_node *map,
+                      struct redact_manner *manner)
 {
         struct str known[PII_TYPE_COUNT];
         size_t count;
@@ -57,13 +60,15 @@ static void read_kept(struct policy *policy, struct yaml_check *check, const str
                 while (type < PII_TYPE_COUNT && !str_equal(known[type], kept[i]))
                         type++;
                 if (type == PII_TYPE_COUNT)
-                        yaml_fail_unknown(check, yaml_find(map, "keeps")->line, "type", kept[i], known, PII_TYPE_COUNT);
+                        yaml_fail_unknown(check, yaml_find(map, "keeps")->line, "type", kept[i], known,
+                                          PII_TYPE_COUNT);
                 else
                         manner->scope.types &= ~(1U << type);
         }
 }
 
-static void read_sink(struct policy *policy, struct yaml_check *check, const struct yaml_node *map, enum redaction_sink sink)
+static void read_sink(struct policy *policy, struct yaml_check *check, const struct yaml_node *map,
+                      enum redaction_sink sink)
 {
         struct redact_manner *manner = &policy->facts.redaction.manners[sink];
         *manner = (struct redact_manner){.scope = {.types = REDACT_ALL, .is_answer = true}};
@@ -100,7 +105,8 @@ static void read_key(struct policy *policy, struct yaml_check *check, const stru
         key.secret = policy_keep(policy, check, str_from(getenv(name)));
         if (key.secret.len < KEY_MIN_BYTES)
                 yaml_fail(check, yaml_find(map, "key_variable")->line,
-                          "the environment variable %s must hold the key, of %d characters at least", name, KEY_MIN_BYTES);
+                          "the environment variable %s must hold the key, of %d characters at least", name,
+                          KEY_MIN_BYTES);
         for (enum redaction_sink sink = 0; sink < SINK_COUNT; sink++)
                 redaction->manners[sink].key = key;
 }

@@ -103,7 +103,8 @@ struct safe_text redact_reference(struct raw_text value)
 {
         struct pii_span span;
         size_t count = 0;
-        if (!has_reference_form(value.raw) || redact_find_in(value.raw, &identifiers, &span, 1, &count) != ERR_OK)
+        if (!has_reference_form(value.raw) ||
+            redact_find_in(value.raw, &identifiers, &span, 1, &count) != ERR_OK)
                 return (struct safe_text){0};
         uint64_t number;
         bool is_kept = count == 0 || (span.type == PII_PHONE && str_to_u64(value.raw, &number));

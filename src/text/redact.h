@@ -42,14 +42,15 @@ enum { REDACT_MAX_BYTES = 16 << 20 };
 
 #define REDACT_ALL ((1U << PII_TYPE_COUNT) - 1)
 /* The types whose values can be told without a sentence around them. */
-#define REDACT_FORMS \
-        (1U << PII_EMAIL | 1U << PII_PHONE | 1U << PII_CREDIT_CARD | 1U << PII_US_SSN | 1U << PII_IBAN | 1U << PII_IP_ADDRESS | \
-         1U << PII_MAC_ADDRESS | 1U << PII_SECRET | 1U << PII_PASSWORD | 1U << PII_CRYPTO)
+#define REDACT_FORMS                                                                                     \
+        (1U << PII_EMAIL | 1U << PII_PHONE | 1U << PII_CREDIT_CARD | 1U << PII_US_SSN | 1U << PII_IBAN | \
+         1U << PII_IP_ADDRESS | 1U << PII_MAC_ADDRESS | 1U << PII_SECRET | 1U << PII_PASSWORD |          \
+         1U << PII_CRYPTO)
 
 /* What is looked for. */
 struct redact_scope {
         uint32_t types;                /* bits 1 << enum pii_type */
-        bool is_answer;                /* a text that is nothing but one value may be an answer, and is looked at harder */
+        bool is_answer; /* a text that is nothing but one value may be an answer, and is looked at harder */
         const struct str *known_names; /* names known from elsewhere, found in any case; borrows */
         size_t known_count;
 };

@@ -13,9 +13,17 @@ enum { RUN_MAX = 48, BACK_MAX = 3, BELIEVED = 3, STREET_WORDS_MAX = 5, CUE_REACH
 static bool has_street_ending(const struct scan *scan, const struct token *token)
 {
         static const struct str ends[] = {
-                STR_INIT("strasse"), STR_INIT("gasse"), STR_INIT("weg"), STR_INIT("platz"), STR_INIT("allee"), STR_INIT("gatan"), STR_INIT("gata"), STR_INIT("vagen"), STR_INIT("veien"), STR_INIT("vegen"), STR_INIT("vej"), STR_INIT("gade"), STR_INIT("tie"), STR_INIT("katu"), STR_INIT("kuja"), STR_INIT("laan"),
-                STR_INIT("straat"), STR_INIT("plein"), STR_INIT("gracht"), STR_INIT("kade"), STR_INIT("dijk"), STR_INIT("steenweg"), STR_INIT("utca"), STR_INIT("stien"), STR_INIT("plads"), STR_INIT("svingen"), STR_INIT("terrasse"), STR_INIT("bakken"), STR_INIT("parken"), STR_INIT("haven"),
-                STR_INIT("straede"), STR_INIT("singel"), STR_INIT("damm"), STR_INIT("ufer"), STR_INIT("chaussee"), STR_INIT("vaenget"), STR_INIT("toften"), STR_INIT("lunden"), STR_INIT("marken"), STR_INIT("hofweg"), STR_INIT("vliet"), STR_INIT("polku"), STR_INIT("gate"), STR_INIT("torget"),
+                STR_INIT("strasse"), STR_INIT("gasse"),    STR_INIT("weg"),      STR_INIT("platz"),
+                STR_INIT("allee"),   STR_INIT("gatan"),    STR_INIT("gata"),     STR_INIT("vagen"),
+                STR_INIT("veien"),   STR_INIT("vegen"),    STR_INIT("vej"),      STR_INIT("gade"),
+                STR_INIT("tie"),     STR_INIT("katu"),     STR_INIT("kuja"),     STR_INIT("laan"),
+                STR_INIT("straat"),  STR_INIT("plein"),    STR_INIT("gracht"),   STR_INIT("kade"),
+                STR_INIT("dijk"),    STR_INIT("steenweg"), STR_INIT("utca"),     STR_INIT("stien"),
+                STR_INIT("plads"),   STR_INIT("svingen"),  STR_INIT("terrasse"), STR_INIT("bakken"),
+                STR_INIT("parken"),  STR_INIT("haven"),    STR_INIT("straede"),  STR_INIT("singel"),
+                STR_INIT("damm"),    STR_INIT("ufer"),     STR_INIT("chaussee"), STR_INIT("vaenget"),
+                STR_INIT("toften"),  STR_INIT("lunden"),   STR_INIT("marken"),   STR_INIT("hofweg"),
+                STR_INIT("vliet"),   STR_INIT("polku"),    STR_INIT("gate"),     STR_INIT("torget"),
         };
         char plain[40];
         size_t len = token->kind == TOKEN_WORD ? lexicon_fold(token_text(scan, token), plain, sizeof plain) : 0;
@@ -31,7 +39,8 @@ static bool is_house_number(const struct scan *scan, const struct token *token)
 {
         size_t len = token->end - token->start;
         char first = token_has_digit(token) ? scan->text.ptr[token->start] : '\0';
-        return !token->is_taken && len <= 6 && first >= '0' && first <= '9' && (token->kind == TOKEN_NUMBER || len <= 5);
+        return !token->is_taken && len <= 6 && first >= '0' && first <= '9' &&
+               (token->kind == TOKEN_NUMBER || len <= 5);
 }
 
 static bool is_name_like(const struct scan *scan, const struct token *token, bool is_small)
@@ -39,12 +48,15 @@ static bool is_name_like(const struct scan *scan, const struct token *token, boo
         (void)scan;
         if (token->kind != TOKEN_WORD || token->is_taken)
                 return false;
-        bool is_address_word = token->bits & (LEX_STREET | LEX_STREET_BEFORE | LEX_UNIT | LEX_PLACE | LEX_STATE | LEX_JOINER);
-        bool is_prose = (token->topic || token->bits & LEX_COMMON) && !(token->bits & (LEX_STREET | LEX_PLACE | LEX_STATE | LEX_UNIT)) &&
+        bool is_address_word = token->bits & (LEX_STREET | LEX_STREET_BEFORE | LEX_UNIT | LEX_PLACE |
+                                              LEX_STATE | LEX_JOINER);
+        bool is_prose = (token->topic || token->bits & LEX_COMMON) &&
+                        !(token->bits & (LEX_STREET | LEX_PLACE | LEX_STATE | LEX_UNIT)) &&
                         !(token->bits & LEX_STREET_BEFORE && token->letters == CASE_TITLE);
         if (is_prose)
                 return false;
-        return token->letters != CASE_LOWER || is_small || (is_address_word && token->bits & (LEX_UNIT | LEX_JOINER));
+        return token->letters != CASE_LOWER || is_small ||
+               (is_address_word && token->bits & (LEX_UNIT | LEX_JOINER));
 }
 
 /* What a run holds. */
@@ -57,7 +69,10 @@ struct address {
 
 static bool is_box(const struct scan *scan, ptrdiff_t i)
 {
-        static const struct str heads[] = {STR_INIT("psc"), STR_INIT("apo"), STR_INIT("fpo"), STR_INIT("dpo"), STR_INIT("usns"), STR_INIT("uss"), STR_INIT("usnv"), STR_INIT("usnz"), STR_INIT("usnm"), STR_INIT("uscgc"), STR_INIT("usaf"), STR_INIT("postfach")};
+        static const struct str heads[] = {STR_INIT("psc"),   STR_INIT("apo"),  STR_INIT("fpo"),
+                                           STR_INIT("dpo"),   STR_INIT("usns"), STR_INIT("uss"),
+                                           STR_INIT("usnv"),  STR_INIT("usnz"), STR_INIT("usnm"),
+                                           STR_INIT("uscgc"), STR_INIT("usaf"), STR_INIT("postfach")};
         const struct token *token = scan_token(scan, i);
         if (token->kind != TOKEN_WORD)
                 return false;
@@ -69,10 +84,12 @@ static bool is_box(const struct scan *scan, ptrdiff_t i)
 
 static void weigh_word(const struct scan *scan, ptrdiff_t i, struct address *address)
 {
-        const struct token *token = scan_token(scan, i), *next = scan_token(scan, i + 1), *before = scan_token(scan, i - 1);
+        const struct token *token = scan_token(scan, i), *next = scan_token(scan, i + 1),
+                           *before = scan_token(scan, i - 1);
         if (token_is(scan, next, '.') && token_touches(token, next))
                 next = scan_token(scan, i + 2);
-        bool is_number_next = is_house_number(scan, next) || (token_is(scan, next, ',') && is_house_number(scan, scan_token(scan, i + 2)));
+        bool is_number_next = is_house_number(scan, next) ||
+                              (token_is(scan, next, ',') && is_house_number(scan, scan_token(scan, i + 2)));
         if (has_street_ending(scan, token)) {
                 address->endings++;
                 address->is_numbered = address->is_numbered || is_number_next || address->numbers;
@@ -80,14 +97,17 @@ static void weigh_word(const struct scan *scan, ptrdiff_t i, struct address *add
                 address->boxes++;
         } else if (token->bits & LEX_UNIT && token_has_digit(next)) {
                 address->units++;
-        } else if (token->bits & LEX_STREET_BEFORE && !is_number_next && (token->letters != CASE_LOWER || token->bits & LEX_STREET || token->end - token->start > 3)) {
+        } else if (token->bits & LEX_STREET_BEFORE && !is_number_next &&
+                   (token->letters != CASE_LOWER || token->bits & LEX_STREET ||
+                    token->end - token->start > 3)) {
                 address->befores++;
         } else if (token->bits & LEX_STREET && before->kind == TOKEN_WORD) {
                 address->streets++;
                 address->is_numbered = address->is_numbered || address->numbers;
         } else if (token->bits & LEX_PLACE) {
                 address->places++;
-        } else if (token->bits & LEX_STATE && token->letters == CASE_UPPER && next->kind == TOKEN_NUMBER && next->end - next->start == 5) {
+        } else if (token->bits & LEX_STATE && token->letters == CASE_UPPER && next->kind == TOKEN_NUMBER &&
+                   next->end - next->start == 5) {
                 address->states++;
         }
 }
@@ -98,8 +118,8 @@ static ptrdiff_t next_line(const struct scan *scan, ptrdiff_t i)
         ptrdiff_t at = i;
         while (scan_token(scan, at)->kind == TOKEN_LINE && at < i + 2)
                 at++;
-        while (token_is(scan, scan_token(scan, at), '>') || token_is(scan, scan_token(scan, at), '?') || token_is(scan, scan_token(scan, at), '|') ||
-               token_is(scan, scan_token(scan, at), ','))
+        while (token_is(scan, scan_token(scan, at), '>') || token_is(scan, scan_token(scan, at), '?') ||
+               token_is(scan, scan_token(scan, at), '|') || token_is(scan, scan_token(scan, at), ','))
                 at++;
         return at;
 }
@@ -114,7 +134,8 @@ static ptrdiff_t read_line(const struct scan *scan, ptrdiff_t i, bool is_small, 
                 if (is_house_number(scan, token)) {
                         address->names_between += address->numbers && names;
                         address->numbers++;
-                        address->is_numbered = address->is_numbered || ((address->befores || address->endings) && names);
+                        address->is_numbered =
+                                address->is_numbered || ((address->befores || address->endings) && names);
                         names = 0;
                 } else if (is_name_like(scan, token, is_small)) {
                         weigh_word(scan, at, address);
@@ -122,9 +143,12 @@ static ptrdiff_t read_line(const struct scan *scan, ptrdiff_t i, bool is_small, 
                 } else if (token_is(scan, token, ',')) {
                         address->commas++;
                         continue;
-                } else if (at == i || !(token_is(scan, token, '.') || token_is(scan, token, '-') || token_is(scan, token, '/') || token_is(scan, token, '\'') ||
-                                        token_is(scan, token, '(') || token_is(scan, token, '#')) ||
-                           (token_is(scan, token, '.') && before->end - before->start > 4 && !(before->bits & LEX_UNIT))) {
+                } else if (at == i ||
+                           !(token_is(scan, token, '.') || token_is(scan, token, '-') ||
+                             token_is(scan, token, '/') || token_is(scan, token, '\'') ||
+                             token_is(scan, token, '(') || token_is(scan, token, '#')) ||
+                           (token_is(scan, token, '.') && before->end - before->start > 4 &&
+                            !(before->bits & LEX_UNIT))) {
                         break;
                 } else {
                         continue;
@@ -153,7 +177,8 @@ static bool is_announced(const struct scan *scan, ptrdiff_t i)
                 const struct token *token = scan_token(scan, at);
                 if (token->topic == TOPIC_ADDRESS)
                         return true;
-                if ((token_ends_sentence(scan, at) && token->kind != TOKEN_LINE) || token->kind == TOKEN_END || token->kind == TOKEN_TAG)
+                if ((token_ends_sentence(scan, at) && token->kind != TOKEN_LINE) ||
+                    token->kind == TOKEN_END || token->kind == TOKEN_TAG)
                         return false;
         }
         return false;
@@ -180,20 +205,25 @@ static bool is_believed(const struct address *address, bool is_told)
 
 static bool may_start(const struct scan *scan, ptrdiff_t i, bool is_small)
 {
-        const struct token *token = scan_token(scan, i), *before = scan_token(scan, i - 1), *next = scan_token(scan, i + 1);
-        if (token->is_taken || (token_touches(before, token) && before->kind == TOKEN_PUNCT && !memchr(">?(\"':,;=[{|<", scan->text.ptr[before->start], 13)))
+        const struct token *token = scan_token(scan, i), *before = scan_token(scan, i - 1),
+                           *next = scan_token(scan, i + 1);
+        if (token->is_taken || (token_touches(before, token) && before->kind == TOKEN_PUNCT &&
+                                !memchr(">?(\"':,;=[{|<", scan->text.ptr[before->start], 13)))
                 return false;
         if (is_house_number(scan, token))
                 return next->kind == TOKEN_WORD || token_has_digit(next) || token_is(scan, next, ',');
-        if (token->kind != TOKEN_WORD || (token->letters == CASE_LOWER && !is_small && !(token->bits & (LEX_UNIT | LEX_STREET_BEFORE))))
+        if (token->kind != TOKEN_WORD ||
+            (token->letters == CASE_LOWER && !is_small && !(token->bits & (LEX_UNIT | LEX_STREET_BEFORE))))
                 return false;
         if (is_house_number(scan, next) && has_street_ending(scan, token))
                 return true;
         if (is_box(scan, i) || token_is_word(scan, token, STR("po")) || token_is_word(scan, token, STR("p")))
                 return true;
         if (token->bits & LEX_UNIT)
-                return token_has_digit(next) || (token_is(scan, next, '.') && token_has_digit(scan_token(scan, i + 2)));
-        return token->bits & LEX_STREET_BEFORE && token->end - token->start > 1 && token->letters != CASE_UPPER && next->kind != TOKEN_LINE;
+                return token_has_digit(next) ||
+                       (token_is(scan, next, '.') && token_has_digit(scan_token(scan, i + 2)));
+        return token->bits & LEX_STREET_BEFORE && token->end - token->start > 1 &&
+               token->letters != CASE_UPPER && next->kind != TOKEN_LINE;
 }
 
 /* Words in front that belong to the street: "Obere Bahnhofstrasse 9". */
@@ -202,8 +232,10 @@ static ptrdiff_t widen(const struct scan *scan, ptrdiff_t i)
         ptrdiff_t start = i;
         if (!has_street_ending(scan, scan_token(scan, i)))
                 return i;
-        while (i - start < BACK_MAX && scan_token(scan, start - 1)->kind == TOKEN_WORD && scan_token(scan, start - 1)->letters == CASE_TITLE &&
-               is_name_like(scan, scan_token(scan, start - 1), false) && !(scan_token(scan, start - 1)->bits & LEX_GIVEN))
+        while (i - start < BACK_MAX && scan_token(scan, start - 1)->kind == TOKEN_WORD &&
+               scan_token(scan, start - 1)->letters == CASE_TITLE &&
+               is_name_like(scan, scan_token(scan, start - 1), false) &&
+               !(scan_token(scan, start - 1)->bits & LEX_GIVEN))
                 start--;
         return start;
 }
@@ -223,7 +255,8 @@ void scan_addresses(struct scan *scan)
                         i++;
                         continue;
                 }
-                scan_note(scan, scan_token(scan, widen(scan, i))->start, scan_token(scan, address.end - 1)->end, PII_ADDRESS);
+                scan_note(scan, scan_token(scan, widen(scan, i))->start,
+                          scan_token(scan, address.end - 1)->end, PII_ADDRESS);
                 i = address.end;
         }
 }

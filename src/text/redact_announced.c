@@ -71,7 +71,8 @@ static ptrdiff_t read_value(const struct scan *scan, ptrdiff_t i, size_t pieces,
         *ret_value = (struct value){.start = scan_token(scan, i)->start};
         for (size_t piece = 0; piece < pieces; piece++) {
                 const struct token *token = scan_token(scan, at), *before = scan_token(scan, at - 1);
-                if (piece && token->kind == TOKEN_PUNCT && token_touches(before, token) && memchr("-/.:", scan->text.ptr[token->start], 4)) {
+                if (piece && token->kind == TOKEN_PUNCT && token_touches(before, token) &&
+                    memchr("-/.:", scan->text.ptr[token->start], 4)) {
                         if (!token_touches(token, scan_token(scan, at + 1)))
                                 return 0;
                         token = scan_token(scan, ++at);
@@ -80,8 +81,10 @@ static ptrdiff_t read_value(const struct scan *scan, ptrdiff_t i, size_t pieces,
                 } else if (piece && token->start != before->end) {
                         ret_value->has_space = true;
                 }
-                bool is_first_word = piece == 0 && token->kind == TOKEN_WORD && token_touches(token, scan_token(scan, at + 1));
-                if (!(is_piece(token) || (is_first_word && !token->is_taken)) || !add_piece(scan, ret_value, token))
+                bool is_first_word = piece == 0 && token->kind == TOKEN_WORD &&
+                                     token_touches(token, scan_token(scan, at + 1));
+                if (!(is_piece(token) || (is_first_word && !token->is_taken)) ||
+                    !add_piece(scan, ret_value, token))
                         return 0;
                 at++;
         }
@@ -103,8 +106,9 @@ static bool is_cut(const struct scan *scan, const struct value *value)
 
 static bool fits(const struct form *form, const struct value *value)
 {
-        return value->len >= form->min_len && value->len <= form->max_len && value->digits >= form->min_digits &&
-               value->letters <= form->max_letters && (form->is_spaced || !value->has_space);
+        return value->len >= form->min_len && value->len <= form->max_len &&
+               value->digits >= form->min_digits && value->letters <= form->max_letters &&
+               (form->is_spaced || !value->has_space);
 }
 
 /* The longest value of that form at the i-th token. */
@@ -128,21 +132,26 @@ static bool stops(const struct scan *scan, ptrdiff_t i)
         const struct token *token = scan_token(scan, i);
         if (token->kind == TOKEN_LINE)
                 return !token_is(scan, scan_token(scan, i - 1), ':');
-        return token->kind == TOKEN_TAG || (token_ends_sentence(scan, i) && !token_is(scan, scan_token(scan, i - 1), '#') &&
-               scan_token(scan, i - 1)->end - scan_token(scan, i - 1)->start > 2);
+        return token->kind == TOKEN_TAG ||
+               (token_ends_sentence(scan, i) && !token_is(scan, scan_token(scan, i - 1), '#') &&
+                scan_token(scan, i - 1)->end - scan_token(scan, i - 1)->start > 2);
 }
 
 /* "on the account", "for my card": where the value is kept, not what it is. */
 static bool is_place(const struct scan *scan, ptrdiff_t i)
 {
-        static const struct str owners[] = {STR_INIT("the"), STR_INIT("my"), STR_INIT("this"), STR_INIT("your"), STR_INIT("our")};
-        static const struct str ways[] = {STR_INIT("on"), STR_INIT("in"), STR_INIT("for"), STR_INIT("of"), STR_INIT("with"), STR_INIT("at")};
+        static const struct str owners[] = {STR_INIT("the"), STR_INIT("my"), STR_INIT("this"),
+                                            STR_INIT("your"), STR_INIT("our")};
+        static const struct str ways[] = {STR_INIT("on"), STR_INIT("in"),   STR_INIT("for"),
+                                          STR_INIT("of"), STR_INIT("with"), STR_INIT("at")};
         bool is_owned = false, is_way = false;
         for (size_t k = 0; k < sizeof owners / sizeof *owners; k++)
                 is_owned = is_owned || str_equal_nocase(token_text(scan, scan_token(scan, i - 1)), owners[k]);
         for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
                 is_way = is_way || str_equal_nocase(token_text(scan, scan_token(scan, i - 2)), ways[k]);
-        return is_owned && is_way && !memchr(scan->text.ptr + scan_token(scan, i)->start, ' ', scan_token(scan, i)->end - scan_token(scan, i)->start);
+        return is_owned && is_way &&
+               !memchr(scan->text.ptr + scan_token(scan, i)->start, ' ',
+                       scan_token(scan, i)->end - scan_token(scan, i)->start);
 }
 
 /* A later topic takes the earlier one's place; "ID" and "number" behind it do not. */
@@ -152,16 +161,19 @@ static void find_announced(struct scan *scan, ptrdiff_t i, const struct form *fo
         bool has_list = false;
         for (ptrdiff_t at = i + 1; at <= i + REACH && !stops(scan, at); at++) {
                 const struct token *token = scan_token(scan, at);
-                if (token->topic && form_of(token->topic) != form && token->topic < TOPIC_PASSWORD && !is_place(scan, at))
+                if (token->topic && form_of(token->topic) != form && token->topic < TOPIC_PASSWORD &&
+                    !is_place(scan, at))
                         return;
                 if (!token->is_taken && value_at(scan, at, form, &value)) {
                         scan_note(scan, value.start, value.end, form->type);
                         has_list = true;
-                        while (scan_token(scan, at + 1)->kind != TOKEN_END && scan_token(scan, at + 1)->end <= value.end)
+                        while (scan_token(scan, at + 1)->kind != TOKEN_END &&
+                               scan_token(scan, at + 1)->end <= value.end)
                                 at++;
                         continue;
                 }
-                bool is_and = str_equal_nocase(token_text(scan, token), STR("and")) || token_is(scan, token, ',');
+                bool is_and =
+                        str_equal_nocase(token_text(scan, token), STR("and")) || token_is(scan, token, ',');
                 if (has_list && !is_and && !token_is(scan, token, '\''))
                         return;
                 if (!is_between(token))
@@ -197,7 +209,9 @@ static void find_explained(struct scan *scan, ptrdiff_t i, const struct form *fo
                 for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++)
                         is_verb = is_verb || str_equal_nocase(token_text(scan, scan_token(scan, at)), verbs[v]);
                 for (ptrdiff_t from = at - 4; is_verb && from < at; from++) {
-                        ptrdiff_t read = from >= 0 && is_piece(scan_token(scan, from)) ? read_value(scan, from, (size_t)(at - from), &value) : 0;
+                        ptrdiff_t read = from >= 0 && is_piece(scan_token(scan, from))
+                                                 ? read_value(scan, from, (size_t)(at - from), &value)
+                                                 : 0;
                         if (read == at - from && fits(form, &value) && !is_cut(scan, &value)) {
                                 scan_note(scan, value.start, value.end, form->type);
                                 return;
@@ -228,8 +242,9 @@ static size_t end_of_run(struct str text, size_t at)
         enum { RUN_MAX = 128 };
         size_t start = at, max = text.len - at > RUN_MAX ? at + RUN_MAX : text.len;
         char quote = at && is_open_quote(text.ptr[at - 1]) ? text.ptr[at - 1] : '\0';
-        while (at < max && (unsigned char)text.ptr[at] > ' ' && (!quote || text.ptr[at] != quote) && !(text.ptr[at] == '[' && at > start) &&
-               !(!quote && text.ptr[at] == '"') && text.ptr[at] != ',' && text.ptr[at] != ';' && text.ptr[at] != '&')
+        while (at < max && (unsigned char)text.ptr[at] > ' ' && (!quote || text.ptr[at] != quote) &&
+               !(text.ptr[at] == '[' && at > start) && !(!quote && text.ptr[at] == '"') &&
+               text.ptr[at] != ',' && text.ptr[at] != ';' && text.ptr[at] != '&')
                 at++;
         if (at < text.len && text.ptr[at] == '&' && !quote)
                 while (at < max && (unsigned char)text.ptr[at] > ' ' && !memchr("=,;\"", text.ptr[at], 4))
@@ -253,7 +268,8 @@ static struct run run_of(struct str value)
                 run.digits += c >= '0' && c <= '9';
                 run.capitals += c >= 'A' && c <= 'Z';
                 run.small += (c >= 'a' && c <= 'z') || (unsigned char)c >= 0x80;
-                run.signs += c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && c != '-' && c != '\'' && c != '/';
+                run.signs += c > ' ' && c < 0x7f && !(c >= '0' && c <= '9') &&
+                             !((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && c != '-' && c != '\'' && c != '/';
         }
         return run;
 }
@@ -265,15 +281,22 @@ static bool looks_chosen(struct str value)
         if (value.len < 4)
                 return false;
         return (run.digits && run.capitals + run.small) || (run.signs && (run.capitals + run.small) >= 3) ||
-               (run.capitals && run.small && run.capitals + run.small > 6 && value.ptr[0] >= 'a' && value.ptr[0] <= 'z');
+               (run.capitals && run.small && run.capitals + run.small > 6 && value.ptr[0] >= 'a' &&
+                value.ptr[0] <= 'z');
 }
 
 /* Where the value after the topic begins, when a verb or signs lead to it; 0 otherwise. `ret_signs`: how many
  * colons and equals signs. */
 static size_t run_start(const struct scan *scan, ptrdiff_t i, size_t *ret_signs, bool *ret_verb)
 {
-        static const struct str links[] = {STR_INIT("is"), STR_INIT("was"), STR_INIT("it"), STR_INIT("s"), STR_INIT("to"), STR_INIT("on"), STR_INIT("file"), STR_INIT("should"), STR_INIT("be"), STR_INIT("my"), STR_INIT("the"), STR_INIT("number"), STR_INIT("code"), STR_INIT("name"),
-                                            STR_INIT("currently"), STR_INIT("now"), STR_INIT("ist"), STR_INIT("es"), STR_INIT("est"), STR_INIT("lautet"), STR_INIT("id"), STR_INIT("set"), STR_INIT("of"), STR_INIT("as"), STR_INIT("called"), STR_INIT("for")};
+        static const struct str links[] = {
+                STR_INIT("is"),     STR_INIT("was"),  STR_INIT("it"),        STR_INIT("s"),
+                STR_INIT("to"),     STR_INIT("on"),   STR_INIT("file"),      STR_INIT("should"),
+                STR_INIT("be"),     STR_INIT("my"),   STR_INIT("the"),       STR_INIT("number"),
+                STR_INIT("code"),   STR_INIT("name"), STR_INIT("currently"), STR_INIT("now"),
+                STR_INIT("ist"),    STR_INIT("es"),   STR_INIT("est"),       STR_INIT("lautet"),
+                STR_INIT("id"),     STR_INIT("set"),  STR_INIT("of"),        STR_INIT("as"),
+                STR_INIT("called"), STR_INIT("for")};
         ptrdiff_t at = i + 1;
         *ret_signs = 0;
         *ret_verb = false;
@@ -282,15 +305,18 @@ static size_t run_start(const struct scan *scan, ptrdiff_t i, size_t *ret_signs,
                 bool is_link = false;
                 for (size_t link = 0; link < sizeof links / sizeof *links; link++)
                         is_link = is_link || str_equal_nocase(token_text(scan, token), links[link]);
-                bool is_apostrophe = token_is(scan, token, '\'') && token_touches(scan_token(scan, at - 1), token) && scan_token(scan, at - 1)->kind == TOKEN_WORD &&
-                                     scan->text.ptr[token->end] == 's';
-                bool is_next_sign = token_touches(token, scan_token(scan, at + 1)) && scan_token(scan, at + 1)->kind != TOKEN_PUNCT;
+                bool is_apostrophe =
+                        token_is(scan, token, '\'') && token_touches(scan_token(scan, at - 1), token) &&
+                        scan_token(scan, at - 1)->kind == TOKEN_WORD && scan->text.ptr[token->end] == 's';
+                bool is_next_sign = token_touches(token, scan_token(scan, at + 1)) &&
+                                    scan_token(scan, at + 1)->kind != TOKEN_PUNCT;
                 bool is_comma = token_is(scan, token, ',');
                 if (!(is_link && (token->kind == TOKEN_WORD) && !is_next_sign) && !is_apostrophe && !is_comma)
                         break;
                 *ret_verb = *ret_verb || is_link;
         }
-        if (scan_token(scan, at)->kind == TOKEN_END || scan_token(scan, at)->kind == TOKEN_TAG || scan_token(scan, at)->kind == TOKEN_LINE)
+        if (scan_token(scan, at)->kind == TOKEN_END || scan_token(scan, at)->kind == TOKEN_TAG ||
+            scan_token(scan, at)->kind == TOKEN_LINE)
                 return 0;
         return skip_signs(scan->text, scan_token(scan, at - 1)->end, ret_signs);
 }
@@ -301,23 +327,27 @@ static void find_run(struct scan *scan, ptrdiff_t i, enum pii_type type)
         bool has_verb;
         struct str text = scan->text;
         size_t start = run_start(scan, i, &signs, &has_verb);
-        if (!start || start >= text.len || text.ptr[start] == '[' || text.ptr[start] == '{' || text.ptr[start] == '*')
+        if (!start || start >= text.len || text.ptr[start] == '[' || text.ptr[start] == '{' ||
+            text.ptr[start] == '*')
                 return;
         size_t end = end_of_run(text, start);
         if (end <= start || end - start < 3)
                 return;
         struct str value = {text.ptr + start, end - start};
-        bool is_quoted = is_open_quote(text.ptr[start - 1]) && end < text.len && text.ptr[end] == text.ptr[start - 1];
+        bool is_quoted =
+                is_open_quote(text.ptr[start - 1]) && end < text.len && text.ptr[end] == text.ptr[start - 1];
         bool is_word = lexicon_bits(value) & LEX_COMMON;
         bool is_field = signs && !is_word && !memchr("<+$%(", value.ptr[0], 5);
-        if (is_field || (is_quoted && !is_word && run_of(value).small + run_of(value).digits) || looks_chosen(value))
+        if (is_field || (is_quoted && !is_word && run_of(value).small + run_of(value).digits) ||
+            looks_chosen(value))
                 scan_note(scan, start, end, type);
 }
 
 /* "User: I need help" in a transcript names who speaks. */
 static bool is_speaker(const struct scan *scan, ptrdiff_t i)
 {
-        return str_equal_nocase(token_text(scan, scan_token(scan, i)), STR("user")) && token_is(scan, scan_token(scan, i + 1), ':') &&
+        return str_equal_nocase(token_text(scan, scan_token(scan, i)), STR("user")) &&
+               token_is(scan, scan_token(scan, i + 1), ':') &&
                !token_touches(scan_token(scan, i + 1), scan_token(scan, i + 2));
 }
 
@@ -329,8 +359,9 @@ static void find_pair(struct scan *scan, ptrdiff_t i)
         if (scan_token(scan, at)->kind == TOKEN_LINE)
                 at++;
         const struct token *secret = scan_token(scan, at + 1);
-        if (user->kind < TOKEN_WORD || user->kind > TOKEN_MIXED || user->topic || scan_token(scan, at)->topic != TOPIC_PASSWORD ||
-            secret->kind < TOKEN_WORD || secret->kind > TOKEN_MIXED || secret->topic)
+        if (user->kind < TOKEN_WORD || user->kind > TOKEN_MIXED || user->topic ||
+            scan_token(scan, at)->topic != TOPIC_PASSWORD || secret->kind < TOKEN_WORD ||
+            secret->kind > TOKEN_MIXED || secret->topic)
                 return;
         scan_note(scan, user->start, user->end, PII_USERNAME);
         scan_note(scan, secret->start, secret->end, PII_PASSWORD);
@@ -376,9 +407,11 @@ static void find_birth(struct scan *scan, ptrdiff_t i)
         size_t end;
         for (ptrdiff_t at = i + 1; at <= i + REACH; at++) {
                 const struct token *token = scan_token(scan, at);
-                if (token->kind == TOKEN_TAG || (token->kind == TOKEN_LINE && at > i + 2) || token->kind == TOKEN_END)
+                if (token->kind == TOKEN_TAG || (token->kind == TOKEN_LINE && at > i + 2) ||
+                    token->kind == TOKEN_END)
                         return;
-                bool may_begin = is_day_or_year(scan, token) || (token->kind == TOKEN_WORD && token->bits & LEX_MONTH);
+                bool may_begin =
+                        is_day_or_year(scan, token) || (token->kind == TOKEN_WORD && token->bits & LEX_MONTH);
                 if (may_begin && date_at(scan, at, &end)) {
                         scan_note(scan, token->start, end, PII_DOB);
                         return;

@@ -143,9 +143,12 @@ bool check_ip6(struct str text, bool *ret_is_nobodys)
 
 bool check_uk_postcode(struct str text)
 {
-        static const char areas[] = " AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC "
-                                    "EH EN EX FK FY G GL GU GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU "
-                                    "M ME MK ML N NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR SS "
+        static const char areas[] = " AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD "
+                                    "DE DG DH DL DN DT DY E EC "
+                                    "EH EN EX FK FY G GL GU GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT "
+                                    "KW KY L LA LD LE LL LN LS LU "
+                                    "M ME MK ML N NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE "
+                                    "SG SK SL SM SN SO SP SR SS "
                                     "ST SW SY TA TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO ZE ";
         size_t letters = 0;
         while (letters < text.len && text.ptr[letters] >= 'A' && text.ptr[letters] <= 'Z')
@@ -160,8 +163,9 @@ bool check_uk_postcode(struct str text)
                         return false;
         }
         const char *inward = text.ptr + district;
-        return letters < district && strstr(areas, area) && inward[0] >= '0' && inward[0] <= '9' && inward[1] >= 'A' && inward[2] >= 'A' &&
-               !strchr("CIKMOV", inward[1]) && !strchr("CIKMOV", inward[2]);
+        return letters < district && strstr(areas, area) && inward[0] >= '0' && inward[0] <= '9' &&
+               inward[1] >= 'A' && inward[2] >= 'A' && !strchr("CIKMOV", inward[1]) &&
+               !strchr("CIKMOV", inward[2]);
 }
 
 bool check_base58(struct str text)

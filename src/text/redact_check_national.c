@@ -66,7 +66,8 @@ bool check_hetu(struct str text)
         if (text.len == 11 && !strchr("ABCDEFUVWXY", text.ptr[6]))
                 return false;
         unsigned rest = (number(text, 0, 6) * 1000 + number(text, serial, 3)) % 31;
-        return is_date(number(text, 2, 2), number(text, 0, 2)) && text.ptr[text.len - 1] == "0123456789ABCDEFHJKLMNPRSTUVWXY"[rest];
+        return is_date(number(text, 2, 2), number(text, 0, 2)) &&
+               text.ptr[text.len - 1] == "0123456789ABCDEFHJKLMNPRSTUVWXY"[rest];
 }
 
 static const char nif_letters[] = "TRWAGMYFPDXBNJZSQVHLCKE";
@@ -183,7 +184,8 @@ bool check_tr(struct str text)
 bool check_pesel(struct str text)
 {
         static const unsigned char weights[] = {1, 3, 7, 9, 1, 3, 7, 9, 1, 3};
-        return is_date(number(text, 2, 2) % 20, number(text, 4, 2)) && (10 - weighted(text, weights, 10) % 10) % 10 == digit(text, 10);
+        return is_date(number(text, 2, 2) % 20, number(text, 4, 2)) &&
+               (10 - weighted(text, weights, 10) % 10) % 10 == digit(text, 10);
 }
 
 bool check_se(struct str text)
@@ -192,7 +194,8 @@ bool check_se(struct str text)
         unsigned month = number(short_form, 2, 2), day = number(short_form, 4, 2);
         bool is_organisation = text.len == 10 && month >= 20 && strchr("2356789", text.ptr[0]);
         bool is_century = text.len == 10 || number(text, 0, 2) == 19 || number(text, 0, 2) == 20;
-        return check_luhn(short_form) && is_century && (is_organisation || is_date(month, day > 60 ? day - 60 : day));
+        return check_luhn(short_form) && is_century &&
+               (is_organisation || is_date(month, day > 60 ? day - 60 : day));
 }
 
 bool check_acn(struct str text)
@@ -248,7 +251,8 @@ bool check_za(struct str text)
 bool check_th(struct str text)
 {
         static const unsigned char weights[] = {13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2};
-        return text.ptr[0] >= '1' && text.ptr[0] <= '8' && (11 - weighted(text, weights, 12) % 11) % 10 == digit(text, 12);
+        return text.ptr[0] >= '1' && text.ptr[0] <= '8' &&
+               (11 - weighted(text, weights, 12) % 11) % 10 == digit(text, 12);
 }
 
 bool check_itin(struct str text)

@@ -121,7 +121,8 @@ static size_t first_fold(struct str text)
 {
         size_t at = 0, taken;
         for (; at < text.len; at++)
-                if (starts_fold[(unsigned char)text.ptr[at]] && fold_one((struct str){text.ptr + at, text.len - at}, &taken) != KEEP)
+                if (starts_fold[(unsigned char)text.ptr[at]] &&
+                    fold_one((struct str){text.ptr + at, text.len - at}, &taken) != KEEP)
                         break;
         return at;
 }

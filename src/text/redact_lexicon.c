@@ -44,7 +44,8 @@ static size_t fold_wide(struct str rest, char *to, size_t room, size_t *ret_len)
         utf8proc_int32_t point, folded[EXPANSION];
         int boundary = 0;
         size_t len = 0;
-        utf8proc_ssize_t taken = utf8proc_iterate((const utf8proc_uint8_t *)rest.ptr, (utf8proc_ssize_t)rest.len, &point);
+        utf8proc_ssize_t taken =
+                utf8proc_iterate((const utf8proc_uint8_t *)rest.ptr, (utf8proc_ssize_t)rest.len, &point);
         if (taken <= 0)
                 return 0;
         utf8proc_ssize_t count = utf8proc_decompose_char(point, folded, EXPANSION,
@@ -66,7 +67,8 @@ size_t lexicon_fold(struct str word, char *ret_word, size_t capacity)
                 if (c < 0x80)
                         ret_word[len] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
                 else
-                        taken = fold_wide((struct str){word.ptr + at, word.len - at}, ret_word + len, capacity - len, &put);
+                        taken = fold_wide((struct str){word.ptr + at, word.len - at}, ret_word + len,
+                                          capacity - len, &put);
                 if (taken == 0 || put > capacity - len)
                         return 0;
                 at += taken;
@@ -98,5 +100,6 @@ bool is_capital(struct str text)
         if ((unsigned char)text.ptr[0] < 0x80)
                 return text.ptr[0] >= 'A' && text.ptr[0] <= 'Z';
         return utf8proc_iterate((const utf8proc_uint8_t *)text.ptr, (utf8proc_ssize_t)text.len, &point) > 0 &&
-               (utf8proc_category(point) == UTF8PROC_CATEGORY_LU || utf8proc_category(point) == UTF8PROC_CATEGORY_LT);
+               (utf8proc_category(point) == UTF8PROC_CATEGORY_LU ||
+                utf8proc_category(point) == UTF8PROC_CATEGORY_LT);
 }

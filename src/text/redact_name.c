@@ -18,12 +18,14 @@ struct run {
 
 static bool is_sure_given(const struct token *token)
 {
-        return token->bits & LEX_GIVEN && !(token->bits & (LEX_COMMON | LEX_BARE | LEX_PLACE | LEX_MONTH | LEX_ORG | LEX_TITLE));
+        return token->bits & LEX_GIVEN &&
+               !(token->bits & (LEX_COMMON | LEX_BARE | LEX_PLACE | LEX_MONTH | LEX_ORG | LEX_TITLE));
 }
 
 static bool is_sure_family(const struct token *token)
 {
-        return token->bits & LEX_FAMILY && !(token->bits & (LEX_COMMON | LEX_PLACE | LEX_MONTH | LEX_ORG | LEX_STREET | LEX_STATE));
+        return token->bits & LEX_FAMILY &&
+               !(token->bits & (LEX_COMMON | LEX_PLACE | LEX_MONTH | LEX_ORG | LEX_STREET | LEX_STATE));
 }
 
 static bool is_any_name(const struct token *token)
@@ -34,7 +36,8 @@ static bool is_any_name(const struct token *token)
 /* A word that may be part of a name: it has a capital and is known as a name or as nothing. */
 static bool is_name_word(const struct token *token)
 {
-        if (token->kind != TOKEN_WORD || token->is_taken || token->letters == CASE_LOWER || token->letters == CASE_NONE)
+        if (token->kind != TOKEN_WORD || token->is_taken || token->letters == CASE_LOWER ||
+            token->letters == CASE_NONE)
                 return false;
         if (token->topic || (token->bits & (LEX_ORG | LEX_MONTH | LEX_TITLE) && !is_any_name(token)))
                 return false;
@@ -45,10 +48,11 @@ static bool is_name_word(const struct token *token)
 
 static bool is_glue(const struct scan *scan, ptrdiff_t i)
 {
-        const struct token *left = scan_token(scan, i - 1), *token = scan_token(scan, i), *right = scan_token(scan, i + 1);
+        const struct token *left = scan_token(scan, i - 1), *token = scan_token(scan, i),
+                           *right = scan_token(scan, i + 1);
         bool is_sign = token_is(scan, token, '-') || token_is(scan, token, '\'');
-        return is_sign && token_touches(left, token) && token_touches(token, right) && right->kind == TOKEN_WORD &&
-               right->letters != CASE_LOWER;
+        return is_sign && token_touches(left, token) && token_touches(token, right) &&
+               right->kind == TOKEN_WORD && right->letters != CASE_LOWER;
 }
 
 static bool is_initial(const struct scan *scan, ptrdiff_t i)
@@ -64,8 +68,10 @@ static struct run read_run(const struct scan *scan, ptrdiff_t i)
         ptrdiff_t at = i;
         while (run.count < WORDS_MAX) {
                 const struct token *token = scan_token(scan, at);
-                bool is_joiner = run.count && token->kind == TOKEN_WORD && token->bits & LEX_JOINER && token->letters == CASE_LOWER &&
-                                 (is_name_word(scan_token(scan, at + 1)) || scan_token(scan, at + 1)->bits & LEX_JOINER);
+                bool is_joiner = run.count && token->kind == TOKEN_WORD && token->bits & LEX_JOINER &&
+                                 token->letters == CASE_LOWER &&
+                                 (is_name_word(scan_token(scan, at + 1)) ||
+                                  scan_token(scan, at + 1)->bits & LEX_JOINER);
                 if (is_name_word(token)) {
                         run.words[run.count++] = at;
                         at++;
@@ -96,8 +102,14 @@ static bool starts_sentence(const struct scan *scan, ptrdiff_t i)
 /* A topic before the run, with nothing between but the words that lead from one to the other. */
 static bool is_told(const struct scan *scan, ptrdiff_t first)
 {
-        static const struct str links[] = {STR_INIT("is"), STR_INIT("was"), STR_INIT("on"), STR_INIT("file"), STR_INIT("to"), STR_INIT("should"), STR_INIT("be"), STR_INIT("it"), STR_INIT("s"), STR_INIT("now"), STR_INIT("the"), STR_INIT("my"), STR_INIT("reservation"), STR_INIT("account"), STR_INIT("card"),
-                                            STR_INIT("passport"), STR_INIT("user"), STR_INIT("ist"), STR_INIT("es"), STR_INIT("est"), STR_INIT("please"), STR_INIT("of"), STR_INIT("spelled"), STR_INIT("registered"), STR_INIT("read"), STR_INIT("under")};
+        static const struct str links[] = {
+                STR_INIT("is"),          STR_INIT("was"),     STR_INIT("on"),      STR_INIT("file"),
+                STR_INIT("to"),          STR_INIT("should"),  STR_INIT("be"),      STR_INIT("it"),
+                STR_INIT("s"),           STR_INIT("now"),     STR_INIT("the"),     STR_INIT("my"),
+                STR_INIT("reservation"), STR_INIT("account"), STR_INIT("card"),    STR_INIT("passport"),
+                STR_INIT("user"),        STR_INIT("ist"),     STR_INIT("es"),      STR_INIT("est"),
+                STR_INIT("please"),      STR_INIT("of"),      STR_INIT("spelled"), STR_INIT("registered"),
+                STR_INIT("read"),        STR_INIT("under")};
         size_t links_seen = 0;
         for (ptrdiff_t at = first - 1; at >= first - FILLERS_MAX; at--) {
                 const struct token *token = scan_token(scan, at);
@@ -107,7 +119,8 @@ static bool is_told(const struct scan *scan, ptrdiff_t first)
                 if (token->topic == TOPIC_NAME_WORD)
                         return true;
                 bool is_link = token_is_one_of(scan, token, links, sizeof links / sizeof *links);
-                bool is_sign = is_colon || token_is(scan, token, ',') || token_is(scan, token, '\'') || token_is(scan, token, '"') || token_is(scan, token, '?') ||
+                bool is_sign = is_colon || token_is(scan, token, ',') || token_is(scan, token, '\'') ||
+                               token_is(scan, token, '"') || token_is(scan, token, '?') ||
                                (token->kind == TOKEN_LINE && token_is(scan, scan_token(scan, at - 1), ':'));
                 if (!is_link && !is_sign)
                         return false;
@@ -127,8 +140,9 @@ static bool is_title(const struct scan *scan, ptrdiff_t first)
 static bool is_greeted(const struct scan *scan, const struct run *run)
 {
         const struct token *behind = scan_token(scan, run->end);
-        bool is_closed = token_is(scan, behind, ',') || token_is(scan, behind, '!') || token_is(scan, behind, '.') || token_is(scan, behind, '-') || behind->kind == TOKEN_LINE ||
-                         behind->kind == TOKEN_END;
+        bool is_closed = token_is(scan, behind, ',') || token_is(scan, behind, '!') ||
+                         token_is(scan, behind, '.') || token_is(scan, behind, '-') ||
+                         behind->kind == TOKEN_LINE || behind->kind == TOKEN_END;
         return scan_token(scan, run->first - 1)->topic == TOPIC_GREETING && is_closed && run->count <= 3;
 }
 
@@ -143,14 +157,17 @@ static bool is_signature(const struct scan *scan, const struct run *run)
         ptrdiff_t at = run->first - 1;
         bool has_break = false;
         const struct token *behind = scan_token(scan, run->end);
-        while (scan_token(scan, at)->kind == TOKEN_LINE || token_is(scan, scan_token(scan, at), ',') || token_is(scan, scan_token(scan, at), '-') ||
-               token_is(scan, scan_token(scan, at), '!') || token_is(scan, scan_token(scan, at), '.')) {
+        while (scan_token(scan, at)->kind == TOKEN_LINE || token_is(scan, scan_token(scan, at), ',') ||
+               token_is(scan, scan_token(scan, at), '-') || token_is(scan, scan_token(scan, at), '!') ||
+               token_is(scan, scan_token(scan, at), '.')) {
                 has_break = true;
                 if (run->first - at > 4)
                         return false;
                 at--;
         }
-        return has_break && scan_token(scan, at)->topic == TOPIC_CLOSING && (is_line_end(behind) || (token_is(scan, behind, '.') && is_line_end(scan_token(scan, run->end + 1))));
+        return has_break && scan_token(scan, at)->topic == TOPIC_CLOSING &&
+               (is_line_end(behind) ||
+                (token_is(scan, behind, '.') && is_line_end(scan_token(scan, run->end + 1))));
 }
 
 /* "Jane here", "Jane Doe is my name", "Jane Doe, party of four" */
@@ -161,8 +178,11 @@ static bool is_explained(const struct scan *scan, const struct run *run)
                 at++;
         const struct token *next = scan_token(scan, at), *second = scan_token(scan, at + 1);
         if (token_is_word(scan, next, STR("here")))
-                return starts_sentence(scan, run->first) || scan_token(scan, run->first - 1)->kind == TOKEN_PUNCT || scan_token(scan, run->first - 1)->topic == TOPIC_GREETING;
-        if (token_is_word(scan, next, STR("speaking")) || (token_is_word(scan, next, STR("party")) && token_is_word(scan, second, STR("of"))))
+                return starts_sentence(scan, run->first) ||
+                       scan_token(scan, run->first - 1)->kind == TOKEN_PUNCT ||
+                       scan_token(scan, run->first - 1)->topic == TOPIC_GREETING;
+        if (token_is_word(scan, next, STR("speaking")) ||
+            (token_is_word(scan, next, STR("party")) && token_is_word(scan, second, STR("of"))))
                 return true;
         if (!token_is_word(scan, next, STR("is")))
                 return false;
@@ -175,8 +195,9 @@ static bool is_explained(const struct scan *scan, const struct run *run)
 static bool is_alone_on_line(const struct scan *scan, const struct run *run)
 {
         ptrdiff_t before = run->first - 1;
-        while (token_is(scan, scan_token(scan, before), '>') || token_is(scan, scan_token(scan, before), '?') || token_is(scan, scan_token(scan, before), '.') ||
-               scan_token(scan, before)->bits & LEX_TITLE)
+        while (token_is(scan, scan_token(scan, before), '>') ||
+               token_is(scan, scan_token(scan, before), '?') ||
+               token_is(scan, scan_token(scan, before), '.') || scan_token(scan, before)->bits & LEX_TITLE)
                 before--;
         return is_line_end(scan_token(scan, before)) && is_line_end(scan_token(scan, run->end));
 }
@@ -186,7 +207,8 @@ static bool is_alone_on_line(const struct scan *scan, const struct run *run)
 static bool is_listed_pair(const struct scan *scan, const struct run *run)
 {
         const struct token *first = word_of(scan, run, 0), *last = word_of(scan, run, run->count - 1);
-        bool is_vague = first->bits & (LEX_COMMON | LEX_PLACE | LEX_BARE) && last->bits & (LEX_COMMON | LEX_PLACE | LEX_STREET);
+        bool is_vague = first->bits & (LEX_COMMON | LEX_PLACE | LEX_BARE) &&
+                        last->bits & (LEX_COMMON | LEX_PLACE | LEX_STREET);
         if (is_sure_given(first))
                 return true;
         if (first->bits & LEX_GIVEN && last->bits & LEX_FAMILY)
@@ -195,7 +217,8 @@ static bool is_listed_pair(const struct scan *scan, const struct run *run)
                 return !(first->bits & LEX_PLACE) && !(first->bits & LEX_COMMON && !(first->bits & LEX_GIVEN));
         if (is_sure_family(first) && last->bits & LEX_GIVEN)
                 return true;
-        return first->bits & LEX_GIVEN && !(first->bits & (LEX_COMMON | LEX_PLACE | LEX_MONTH)) && last->bits == 0;
+        return first->bits & LEX_GIVEN && !(first->bits & (LEX_COMMON | LEX_PLACE | LEX_MONTH)) &&
+               last->bits == 0;
 }
 
 /* Words that make a company or a thing of the name before them. */
@@ -207,7 +230,8 @@ static bool is_thing(const struct scan *scan, const struct run *run)
                        memchr("/_@=#", scan->text.ptr[behind->start], 5);
         bool is_tagged = before->kind == TOKEN_PUNCT && token_touches(before, scan_token(scan, run->first)) &&
                          memchr("@/_#$=\\", scan->text.ptr[before->start], 7);
-        bool is_street = behind->kind == TOKEN_WORD && behind->bits & LEX_STREET && behind->letters != CASE_LOWER && run->count == 1;
+        bool is_street = behind->kind == TOKEN_WORD && behind->bits & LEX_STREET &&
+                         behind->letters != CASE_LOWER && run->count == 1;
         bool is_ampersand = token_is(scan, behind, '&') || token_is(scan, before, '&');
         return is_company || is_path || is_tagged || is_street || is_ampersand;
 }
@@ -215,7 +239,8 @@ static bool is_thing(const struct scan *scan, const struct run *run)
 /* Whether a name is expected there, whatever it looks like. */
 static bool is_expected(const struct scan *scan, const struct run *run)
 {
-        return is_title(scan, run->first) || is_told(scan, run->first) || is_signature(scan, run) || is_explained(scan, run) ||
+        return is_title(scan, run->first) || is_told(scan, run->first) || is_signature(scan, run) ||
+               is_explained(scan, run) ||
                (is_greeted(scan, run) && !(word_of(scan, run, 0)->bits & (LEX_PLACE | LEX_ORG)));
 }
 
@@ -239,7 +264,8 @@ static bool is_person(const struct scan *scan, const struct run *run)
         for (size_t i = 0; i < run->count; i++)
                 has_word = has_word || word_of(scan, run, i)->letters != CASE_INITIAL;
         for (size_t i = 0; i < run->count; i++)
-                has_known = has_known || is_sure_given(word_of(scan, run, i)) || is_sure_family(word_of(scan, run, i));
+                has_known = has_known || is_sure_given(word_of(scan, run, i)) ||
+                            is_sure_family(word_of(scan, run, i));
         if (!has_word || is_thing(scan, run))
                 return false;
         if (is_expected(scan, run))
@@ -259,7 +285,8 @@ static void note_run(struct scan *scan, const struct run *run)
 {
         size_t end = scan_token(scan, run->end - 1)->end;
         /* The full stop behind a last initial is the sentence's as well as the name's. */
-        if (token_is(scan, scan_token(scan, run->end - 1), '.') && run->count > 1 && run->words[run->count - 1] == run->end - 2)
+        if (token_is(scan, scan_token(scan, run->end - 1), '.') && run->count > 1 &&
+            run->words[run->count - 1] == run->end - 2)
                 end = scan_token(scan, run->end - 2)->end;
         scan_note(scan, scan_token(scan, run->first)->start, end, PII_PERSON);
 }
@@ -269,13 +296,16 @@ static void note_run(struct scan *scan, const struct run *run)
 /* "my name is cleared", "… is missing" */
 static bool is_participle(struct str word)
 {
-        return word.len > 3 && (memcmp(word.ptr + word.len - 2, "ed", 2) == 0 || memcmp(word.ptr + word.len - 3, "ing", 3) == 0);
+        return word.len > 3 && (memcmp(word.ptr + word.len - 2, "ed", 2) == 0 ||
+                                memcmp(word.ptr + word.len - 3, "ing", 3) == 0);
 }
 
 static bool is_small_name(const struct token *token)
 {
-        return token->kind == TOKEN_WORD && token->letters == CASE_LOWER && !token->topic && !token->is_taken && token->end - token->start > 1 &&
-               (!(token->bits & ~(unsigned)(LEX_GIVEN | LEX_FAMILY | LEX_BARE)) || is_sure_given(token) || is_sure_family(token));
+        return token->kind == TOKEN_WORD && token->letters == CASE_LOWER && !token->topic &&
+               !token->is_taken && token->end - token->start > 1 &&
+               (!(token->bits & ~(unsigned)(LEX_GIVEN | LEX_FAMILY | LEX_BARE)) || is_sure_given(token) ||
+                is_sure_family(token));
 }
 
 /* "my name is tom baker": after a sure cue, or a given and a family name that are nothing else. */
@@ -285,9 +315,11 @@ static ptrdiff_t find_small(struct scan *scan, ptrdiff_t i)
         if (!is_small_name(first) || (!is_any_name(first) && is_participle(token_text(scan, first))))
                 return i + 1;
         ptrdiff_t end = i + 1;
-        while (end < i + SMALL_MAX && is_small_name(scan_token(scan, end)) && is_any_name(scan_token(scan, end)))
+        while (end < i + SMALL_MAX && is_small_name(scan_token(scan, end)) &&
+               is_any_name(scan_token(scan, end)))
                 end++;
-        bool is_cued = scan_token(scan, i - 1)->topic == TOPIC_NAME || (is_sure_given(first) && is_told(scan, i));
+        bool is_cued =
+                scan_token(scan, i - 1)->topic == TOPIC_NAME || (is_sure_given(first) && is_told(scan, i));
         bool is_pair = end - i >= 2 && is_sure_given(first) && is_sure_family(scan_token(scan, end - 1));
         if (!is_cued && !is_pair)
                 return i + 1;

@@ -54,7 +54,9 @@ static bool matches_form(const struct candidate *candidate, struct str form)
         for (size_t i = 0; i < candidate->len; i++) {
                 char c = candidate->plain[i];
                 bool is_digit = c >= '0' && c <= '9';
-                if (form.ptr[i] == '9' ? !is_digit : form.ptr[i] == 'A' ? is_digit : form.ptr[i] != 'X' && form.ptr[i] != c)
+                if (form.ptr[i] == '9'   ? !is_digit
+                    : form.ptr[i] == 'A' ? is_digit
+                                         : form.ptr[i] != 'X' && form.ptr[i] != c)
                         return false;
         }
         return true;
@@ -64,7 +66,8 @@ static bool matches_groups(const struct candidate *candidate, const char *groups
 {
         if (!groups)
                 return true;
-        return *groups ? strlen(groups) == candidate->count && memcmp(groups, candidate->groups, candidate->count) == 0
+        return *groups ? strlen(groups) == candidate->count &&
+                                 memcmp(groups, candidate->groups, candidate->count) == 0
                        : candidate->count == 1;
 }
 
@@ -84,7 +87,8 @@ static const struct id *id_of(const struct candidate *candidate, bool is_answer)
                 const struct id *id = &ids[i];
                 if (id->form.len != candidate->len)
                         continue;
-                if ((id->trust == FORM || is_answer) && matches_form(candidate, id->form) && matches_groups(candidate, id->groups) &&
+                if ((id->trust == FORM || is_answer) && matches_form(candidate, id->form) &&
+                    matches_groups(candidate, id->groups) &&
                     (!id->check || id->check((struct str){candidate->plain, candidate->len})))
                         return id;
         }
@@ -102,7 +106,8 @@ static bool is_reference(const struct scan *scan, ptrdiff_t i)
 
 static bool is_joint(const struct scan *scan, const struct token *token)
 {
-        return token->kind == TOKEN_PUNCT && token->end - token->start == 1 && memchr("-/.:", scan->text.ptr[token->start], 4);
+        return token->kind == TOKEN_PUNCT && token->end - token->start == 1 &&
+               memchr("-/.:", scan->text.ptr[token->start], 4);
 }
 
 /* Nothing else in the text, but for punctuation and other such numbers. */
@@ -128,12 +133,18 @@ static ptrdiff_t find_number(struct scan *scan, ptrdiff_t i, bool is_answer)
                         continue;
                 }
                 bool is_far = at > i && token->start - before->end > 1;
-                if (is_far || token->is_taken || token->kind < TOKEN_WORD || token->kind > TOKEN_MIXED || !add(scan, &candidate, token))
+                if (is_far || token->is_taken || token->kind < TOKEN_WORD || token->kind > TOKEN_MIXED ||
+                    !add(scan, &candidate, token))
                         break;
                 const struct token *behind = scan_token(scan, at + 1), *far = scan_token(scan, at + 2);
-                bool is_cut = is_joint(scan, behind) && token_touches(token, behind) && token_touches(behind, far) && far->kind <= TOKEN_MIXED && far->kind != TOKEN_END;
-                bool is_head = token->kind == TOKEN_NUMBER && behind->kind == TOKEN_NUMBER && behind->start == token->end + 1;
-                const struct id *id = is_cut || is_head || (has_sign && has_letter(&candidate)) ? NULL : id_of(&candidate, is_answer);
+                bool is_cut = is_joint(scan, behind) && token_touches(token, behind) &&
+                              token_touches(behind, far) && far->kind <= TOKEN_MIXED &&
+                              far->kind != TOKEN_END;
+                bool is_head = token->kind == TOKEN_NUMBER && behind->kind == TOKEN_NUMBER &&
+                               behind->start == token->end + 1;
+                const struct id *id = is_cut || is_head || (has_sign && has_letter(&candidate))
+                                              ? NULL
+                                              : id_of(&candidate, is_answer);
                 if (id) {
                         best = id;
                         end = candidate.end;
@@ -152,7 +163,8 @@ static void find_postcode(struct scan *scan, ptrdiff_t i)
         const struct token *out = scan_token(scan, i), *in = scan_token(scan, i + 1);
         char plain[8];
         size_t len = out->end - out->start, in_len = in->end - in->start;
-        bool is_pair = len <= 4 && in->kind == TOKEN_MIXED && in_len == 3 && in->start == out->end + 1 && !in->is_taken;
+        bool is_pair = len <= 4 && in->kind == TOKEN_MIXED && in_len == 3 && in->start == out->end + 1 &&
+                       !in->is_taken;
         bool is_one = len >= 5 && len <= 7;
         if (!is_pair && !is_one)
                 return;
@@ -164,7 +176,8 @@ static void find_postcode(struct scan *scan, ptrdiff_t i)
                 capitals += plain[k] >= 'A' && plain[k] <= 'Z';
                 plain[k] = (char)(plain[k] >= 'a' && plain[k] <= 'z' ? plain[k] & ~0x20 : plain[k]);
         }
-        if (check_uk_postcode((struct str){plain, total}) && (is_pair ? capitals >= 1 : capitals >= 3) && !is_reference(scan, i))
+        if (check_uk_postcode((struct str){plain, total}) && (is_pair ? capitals >= 1 : capitals >= 3) &&
+            !is_reference(scan, i))
                 scan_note(scan, out->start, is_pair ? in->end : out->end, PII_POSTCODE);
 }
 
@@ -173,9 +186,15 @@ void scan_national(struct scan *scan)
         bool is_answer = is_whole(scan);
         for (ptrdiff_t i = 0; (size_t)i < scan->count;) {
                 const struct token *token = scan_token(scan, i), *before = scan_token(scan, i - 1);
-                bool is_word = token->kind == TOKEN_WORD && (token_has_digit(scan_token(scan, i + 1)) || token_is(scan, scan_token(scan, i + 1), '-')) && token->end - token->start <= 6 && token->letters != CASE_LOWER;
-                bool is_glued = token_touches(before, token) && (before->kind == TOKEN_PUNCT && memchr("-/.:#$@_+)", scan->text.ptr[before->start], 10));
-                bool is_tail = before->kind == TOKEN_NUMBER && token->kind == TOKEN_NUMBER && token->start == before->end + 1;
+                bool is_word = token->kind == TOKEN_WORD &&
+                               (token_has_digit(scan_token(scan, i + 1)) ||
+                                token_is(scan, scan_token(scan, i + 1), '-')) &&
+                               token->end - token->start <= 6 && token->letters != CASE_LOWER;
+                bool is_glued = token_touches(before, token) &&
+                                (before->kind == TOKEN_PUNCT &&
+                                 memchr("-/.:#$@_+)", scan->text.ptr[before->start], 10));
+                bool is_tail = before->kind == TOKEN_NUMBER && token->kind == TOKEN_NUMBER &&
+                               token->start == before->end + 1;
                 if (token->is_taken || is_glued || is_tail || !(token_has_digit(token) || is_word)) {
                         i++;
                         continue;

@@ -36,7 +36,8 @@ static bool is_same_value(const struct pii_placeholder *placeholder, enum pii_ty
 {
         if (placeholder->type != type)
                 return false;
-        return type == PII_EMAIL ? str_equal_nocase(placeholder->value, value) : str_equal(placeholder->value, value);
+        return type == PII_EMAIL ? str_equal_nocase(placeholder->value, value)
+                                 : str_equal(placeholder->value, value);
 }
 
 /* A label that the customer has written is left out, so that it is never taken for one of ours. */
@@ -79,7 +80,8 @@ static struct str masked(const struct redaction *redaction, enum pii_type type, 
                 return (struct str){0};
         for (size_t i = 0; i < value.len; i++)
                 digits += is_digit(value.ptr[i]);
-        bool has_end = (type == PII_CREDIT_CARD || type == PII_IBAN || type == PII_BANK_ACCOUNT) && digits >= LONG;
+        bool has_end =
+                (type == PII_CREDIT_CARD || type == PII_IBAN || type == PII_BANK_ACCOUNT) && digits >= LONG;
         size_t len = 0;
         for (size_t i = 0; i < value.len; i++) {
                 char c = value.ptr[i];
@@ -95,14 +97,18 @@ static struct str masked(const struct redaction *redaction, enum pii_type type, 
 /* As it is compared: small letters, and of numbers neither blanks nor signs. */
 static struct str normal_value(struct arena *arena, enum pii_type type, struct str value)
 {
-        bool is_text = type == PII_EMAIL || type == PII_PERSON || type == PII_ADDRESS || type == PII_PASSWORD || type == PII_SECRET || type == PII_USERNAME;
+        bool is_text = type == PII_EMAIL || type == PII_PERSON || type == PII_ADDRESS ||
+                       type == PII_PASSWORD || type == PII_SECRET || type == PII_USERNAME;
         char *plain = arena_alloc(arena, value.len + 1);
         size_t len = 0;
         for (size_t i = 0; plain && i < value.len; i++) {
                 char c = value.ptr[i];
                 bool is_kept = is_text || is_letter(c) || is_digit(c) || (unsigned char)c >= 0x80;
                 if (is_kept)
-                        plain[len++] = (char)(c >= 'A' && c <= 'Z' && type != PII_PASSWORD && type != PII_SECRET ? c | 0x20 : c);
+                        plain[len++] =
+                                (char)(c >= 'A' && c <= 'Z' && type != PII_PASSWORD && type != PII_SECRET
+                                               ? c | 0x20
+                                               : c);
         }
         return plain ? (struct str){plain, len} : (struct str){0};
 }
@@ -121,8 +127,8 @@ static struct str pseudonym(const struct redaction *redaction, enum pii_type typ
         struct digest digest = digest_hmac_sha256(key->secret, whole);
         for (size_t i = 0; i < sizeof number; i++)
                 number = number << 8 | digest.bytes[i];
-        return arena_format(redaction->arena, "[%s_REDACTED_%u_%012" PRIu64 "]", pii_type_name(type), key->number,
-                            number % UINT64_C(1000000000000));
+        return arena_format(redaction->arena, "[%s_REDACTED_%u_%012" PRIu64 "]", pii_type_name(type),
+                            key->number, number % UINT64_C(1000000000000));
 }
 
 static struct str label_of(const struct redaction *redaction, struct str text, const struct pii_span *span)
@@ -230,13 +236,15 @@ enum err redact_as(struct raw_text text, const struct redact_manner *manner, str
 
 enum err redact_text(struct raw_text text, struct arena *arena, struct safe_text *ret_text)
 {
-        static const struct redact_manner tagged = {.scope = {.types = REDACT_ALL, .is_answer = true}, .style = REDACT_TAG};
+        static const struct redact_manner tagged = {.scope = {.types = REDACT_ALL, .is_answer = true},
+                                                    .style = REDACT_TAG};
         return redact_as(text, &tagged, arena, ret_text, NULL);
 }
 
 enum err redact_placeholders(struct raw_text text, struct arena *arena, struct safe_text *ret_text,
                              struct pii_placeholders *ret_map)
 {
-        static const struct redact_manner reversible = {.scope = {.types = REDACT_ALL, .is_answer = true}, .style = REDACT_PLACEHOLDER};
+        static const struct redact_manner reversible = {.scope = {.types = REDACT_ALL, .is_answer = true},
+                                                        .style = REDACT_PLACEHOLDER};
         return redact_as(text, &reversible, arena, ret_text, ret_map);
 }

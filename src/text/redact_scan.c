@@ -56,8 +56,10 @@ static void summarise(struct scan *scan, const struct token *token)
         scan->topics |= 1U << token->topic;
         scan->bits |= token->bits;
         scan->has_digits = scan->has_digits || token_has_digit(token);
-        scan->has_capitals = scan->has_capitals || (token->letters > CASE_LOWER && token->letters != CASE_INITIAL);
-        scan->has_signs = scan->has_signs || token_is(scan, token, ':') || token_is(scan, token, '@') || token_is(scan, token, '-');
+        scan->has_capitals =
+                scan->has_capitals || (token->letters > CASE_LOWER && token->letters != CASE_INITIAL);
+        scan->has_signs = scan->has_signs || token_is(scan, token, ':') || token_is(scan, token, '@') ||
+                          token_is(scan, token, '-');
 }
 
 void scan_init(struct scan *scan, struct str text)
@@ -65,7 +67,8 @@ void scan_init(struct scan *scan, struct str text)
         size_t room = text.len / 4 + 16;
         *scan = (struct scan){.text = text, .types = UINT32_MAX};
         scan->tokens = alloc_resize(NULL, room * sizeof *scan->tokens);
-        for (struct token token = token_next(text, 0); token.kind != TOKEN_END; token = token_next(text, token.end)) {
+        for (struct token token = token_next(text, 0); token.kind != TOKEN_END;
+             token = token_next(text, token.end)) {
                 if (scan->count == room)
                         scan->tokens = alloc_resize(scan->tokens, (room *= 2) * sizeof *scan->tokens);
                 describe(text, &token);

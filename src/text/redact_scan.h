@@ -49,7 +49,8 @@ static inline struct str token_text(const struct scan *scan, const struct token 
 
 static inline bool token_is(const struct scan *scan, const struct token *token, char c)
 {
-        return token->kind == TOKEN_PUNCT && token->end - token->start == 1 && scan->text.ptr[token->start] == c;
+        return token->kind == TOKEN_PUNCT && token->end - token->start == 1 &&
+               scan->text.ptr[token->start] == c;
 }
 
 /* Whether nothing stands between the two. */
@@ -65,10 +66,12 @@ static inline bool token_has_digit(const struct token *token)
 
 static inline bool token_is_word(const struct scan *scan, const struct token *token, struct str word)
 {
-        return token->end - token->start == word.len && token->kind == TOKEN_WORD && str_equal_nocase(token_text(scan, token), word);
+        return token->end - token->start == word.len && token->kind == TOKEN_WORD &&
+               str_equal_nocase(token_text(scan, token), word);
 }
 
-static inline bool token_is_one_of(const struct scan *scan, const struct token *token, const struct str *words, size_t count)
+static inline bool token_is_one_of(const struct scan *scan, const struct token *token,
+                                   const struct str *words, size_t count)
 {
         for (size_t i = 0; i < count; i++)
                 if (token_is_word(scan, token, words[i]))

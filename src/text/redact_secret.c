@@ -6,7 +6,14 @@
 
 #include <string.h>
 
-enum { VALUE_MAX = 512, ANNOUNCED_MIN = 16, LOOK_BACK = 8, USERINFO_MAX = 256, HOOK_MIN = 20, PRIVATE_KEY_MAX = 16 << 10 };
+enum {
+        VALUE_MAX = 512,
+        ANNOUNCED_MIN = 16,
+        LOOK_BACK = 8,
+        USERINFO_MAX = 256,
+        HOOK_MIN = 20,
+        PRIVATE_KEY_MAX = 16 << 10
+};
 
 static const struct {
         struct str prefix;
@@ -78,9 +85,11 @@ static bool is_known_key(struct str value)
                 return is_web_token(value);
         for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
                 struct str prefix = keys[i].prefix;
-                if (prefix.ptr[0] != value.ptr[0] || !str_starts_with(value, prefix) || value.len < prefix.len + keys[i].least)
+                if (prefix.ptr[0] != value.ptr[0] || !str_starts_with(value, prefix) ||
+                    value.len < prefix.len + keys[i].least)
                         continue;
-                struct mixture mixture = mixture_of((struct str){value.ptr + prefix.len, value.len - prefix.len});
+                struct mixture mixture =
+                        mixture_of((struct str){value.ptr + prefix.len, value.len - prefix.len});
                 if (mixture.digits >= 2 && mixture.different >= 8 && mixture.capitals + mixture.small)
                         return true;
         }
@@ -90,7 +99,8 @@ static bool is_known_key(struct str value)
 /* "AKIA" and sixteen capitals and digits; also the temporary ones. */
 static bool is_cloud_key(struct str value)
 {
-        static const struct str heads[] = {STR_INIT("AKIA"), STR_INIT("ASIA"), STR_INIT("ABIA"), STR_INIT("ACCA")};
+        static const struct str heads[] = {STR_INIT("AKIA"), STR_INIT("ASIA"), STR_INIT("ABIA"),
+                                           STR_INIT("ACCA")};
         struct mixture mixture = mixture_of(value);
         if (value.len != 20 || mixture.small || mixture.capitals + mixture.digits != 20)
                 return false;
@@ -104,13 +114,15 @@ static bool is_cloud_key(struct str value)
 static bool is_grouped_key(struct str value)
 {
         struct mixture mixture = mixture_of(value);
-        return str_starts_with(value, STR("A3-")) && value.len >= 34 && value.len <= 42 && !mixture.small && mixture.digits >= 4;
+        return str_starts_with(value, STR("A3-")) && value.len >= 34 && value.len <= 42 && !mixture.small &&
+               mixture.digits >= 4;
 }
 
 static bool is_hex(struct str value)
 {
         for (size_t i = 0; i < value.len; i++)
-                if (!(value.ptr[i] >= '0' && value.ptr[i] <= '9') && !((value.ptr[i] | 0x20) >= 'a' && (value.ptr[i] | 0x20) <= 'f'))
+                if (!(value.ptr[i] >= '0' && value.ptr[i] <= '9') &&
+                    !((value.ptr[i] | 0x20) >= 'a' && (value.ptr[i] | 0x20) <= 'f'))
                         return false;
         return value.len > 0;
 }
@@ -118,10 +130,12 @@ static bool is_hex(struct str value)
 /* Whether the name of a variable ends with what says that it holds a secret: "hubspotKey". */
 static bool names_a_secret(struct str word)
 {
-        static const struct str ends[] = {STR_INIT("key"), STR_INIT("token"), STR_INIT("secret"), STR_INIT("apikey")};
+        static const struct str ends[] = {STR_INIT("key"), STR_INIT("token"), STR_INIT("secret"),
+                                          STR_INIT("apikey")};
         for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
                 size_t len = ends[i].len;
-                if (word.len > len && word.len < 40 && str_equal_nocase((struct str){word.ptr + word.len - len, len}, ends[i]))
+                if (word.len > len && word.len < 40 &&
+                    str_equal_nocase((struct str){word.ptr + word.len - len, len}, ends[i]))
                         return true;
         }
         return false;
@@ -159,8 +173,8 @@ static bool is_mixed_enough(struct str value)
 
 static bool begins_value(const struct scan *scan, const struct token *token)
 {
-        return token->start == 0 || !is_value_char(scan->text.ptr[token->start - 1]) || scan->text.ptr[token->start - 1] == '=' ||
-               scan->text.ptr[token->start - 1] == '/';
+        return token->start == 0 || !is_value_char(scan->text.ptr[token->start - 1]) ||
+               scan->text.ptr[token->start - 1] == '=' || scan->text.ptr[token->start - 1] == '/';
 }
 
 /* Two words of eight hexadecimal digits with a colon between them: what package registries hand out. */
@@ -180,7 +194,8 @@ static bool find_hex_pair(struct scan *scan, struct str value)
 static bool find_hook(struct scan *scan, struct str value)
 {
         static const char host[] = "hooks.slack.com/";
-        if (!str_starts_with(value, STR("hooks.slack.com/")) || value.len < sizeof host + HOOK_MIN || mixture_of(value).digits < 2)
+        if (!str_starts_with(value, STR("hooks.slack.com/")) || value.len < sizeof host + HOOK_MIN ||
+            mixture_of(value).digits < 2)
                 return false;
         const char *text = scan->text.ptr, *start = value.ptr;
         if (start - text >= 3 && memcmp(start - 3, "://", 3) == 0)
@@ -212,13 +227,17 @@ static bool topic_before(const struct scan *scan, ptrdiff_t i, enum topic topic)
 static bool find_wallet(struct scan *scan, ptrdiff_t i, struct str value)
 {
         struct mixture mixture = mixture_of(value);
-        bool is_segwit = (str_starts_with(value, STR("bc1")) || str_starts_with(value, STR("tb1")) || str_starts_with(value, STR("BC1"))) &&
+        bool is_segwit = (str_starts_with(value, STR("bc1")) || str_starts_with(value, STR("tb1")) ||
+                          str_starts_with(value, STR("BC1"))) &&
                          value.len >= 14 && value.len <= 90 && mixture.digits >= 3;
-        bool is_account = str_starts_with(value, STR("0x")) && value.len > 2 && is_hex((struct str){value.ptr + 2, value.len - 2});
-        bool is_coin = value.len >= 25 && value.len <= 44 && memchr(words_of_wallets, value.ptr[0], 7) && is_base58(value) &&
-                       mixture.digits >= 2 && mixture.capitals >= 3 && mixture.small >= 3;
-        bool is_sure = (is_segwit && check_bech32(value)) || (is_account && value.len == 42) || (is_coin && check_base58(value));
-        bool is_told = (is_segwit || is_coin || (is_account && value.len >= 18)) && topic_before(scan, i, TOPIC_WALLET);
+        bool is_account = str_starts_with(value, STR("0x")) && value.len > 2 &&
+                          is_hex((struct str){value.ptr + 2, value.len - 2});
+        bool is_coin = value.len >= 25 && value.len <= 44 && memchr(words_of_wallets, value.ptr[0], 7) &&
+                       is_base58(value) && mixture.digits >= 2 && mixture.capitals >= 3 && mixture.small >= 3;
+        bool is_sure = (is_segwit && check_bech32(value)) || (is_account && value.len == 42) ||
+                       (is_coin && check_base58(value));
+        bool is_told = (is_segwit || is_coin || (is_account && value.len >= 18)) &&
+                       topic_before(scan, i, TOPIC_WALLET);
         if (!is_sure && !is_told)
                 return false;
         note_value(scan, value, PII_CRYPTO);
@@ -247,7 +266,8 @@ static void find_userinfo(struct scan *scan, const struct token *slash)
 {
         struct str text = scan->text;
         size_t start = slash->end, at = start, colon = 0;
-        while (at < text.len && at - start < USERINFO_MAX && (unsigned char)text.ptr[at] > ' ' && !memchr("/@?#\"'<>", text.ptr[at], 8)) {
+        while (at < text.len && at - start < USERINFO_MAX && (unsigned char)text.ptr[at] > ' ' &&
+               !memchr("/@?#\"'<>", text.ptr[at], 8)) {
                 if (text.ptr[at] == ':' && !colon)
                         colon = at;
                 at++;
@@ -266,7 +286,8 @@ static bool find_mac(struct scan *scan, size_t at)
         struct str text = scan->text;
         size_t step = at + 3 <= text.len && (text.ptr[at + 2] == ':' || text.ptr[at + 2] == '-') ? 3 : 5;
         size_t groups = step == 3 ? 6 : 3, len = groups * step - 1;
-        if (at + len > text.len || (at && is_alnum(text.ptr[at - 1])) || (at + len < text.len && is_alnum(text.ptr[at + len])))
+        if (at + len > text.len || (at && is_alnum(text.ptr[at - 1])) ||
+            (at + len < text.len && is_alnum(text.ptr[at + len])))
                 return false;
         char sign = text.ptr[at + step - 1];
         if (step == 5 && sign != '.')
@@ -276,7 +297,8 @@ static bool find_mac(struct scan *scan, size_t at)
                 if (!is_hex(digits) || (group + 1 < groups && digits.ptr[step - 1] != sign))
                         return false;
         }
-        bool is_one_more = at + len + 1 < text.len && text.ptr[at + len] == sign && is_alnum(text.ptr[at + len + 1]);
+        bool is_one_more =
+                at + len + 1 < text.len && text.ptr[at + len] == sign && is_alnum(text.ptr[at + len + 1]);
         if (is_one_more || (at >= 2 && text.ptr[at - 1] == sign && is_alnum(text.ptr[at - 2])))
                 return false;
         scan_note(scan, at, at + len, PII_MAC_ADDRESS);
@@ -306,15 +328,18 @@ void scan_secrets(struct scan *scan)
                 if (token->kind == TOKEN_PUNCT) {
                         if (token_is(scan, token, '/') && i && token_is(scan, &scan->tokens[i - 1], '/'))
                                 find_userinfo(scan, token);
-                        else if (token_is(scan, token, '-') && token_is(scan, next, '-') && !(i && token_is(scan, &scan->tokens[i - 1], '-')))
+                        else if (token_is(scan, token, '-') && token_is(scan, next, '-') &&
+                                 !(i && token_is(scan, &scan->tokens[i - 1], '-')))
                                 find_private_key(scan, token->start);
                         continue;
                 }
                 if (token->kind == TOKEN_LINE || token->kind == TOKEN_TAG)
                         continue;
-                if ((len == 2 || len == 4) && next->kind == TOKEN_PUNCT && token_touches(token, next) && find_mac(scan, token->start))
+                if ((len == 2 || len == 4) && next->kind == TOKEN_PUNCT && token_touches(token, next) &&
+                    find_mac(scan, token->start))
                         continue;
-                bool is_short_word = token->kind == TOKEN_WORD && (next->kind != TOKEN_PUNCT || !token_touches(token, next)) && len < 20;
+                bool is_short_word = token->kind == TOKEN_WORD &&
+                                     (next->kind != TOKEN_PUNCT || !token_touches(token, next)) && len < 20;
                 if (!is_short_word)
                         find_secret(scan, (ptrdiff_t)i);
         }

@@ -395,14 +395,16 @@ static int fill_form(const char *form, const unsigned *numbers, char *text, size
 {
         int len = 0;
         for (; *form; form++)
-                len += *form >= '1' && *form <= '3' ? snprintf(text + len, size - (size_t)len, "%u", numbers[*form - '1'])
-                                                    : snprintf(text + len, size - (size_t)len, "%c", *form);
+                len += *form >= '1' && *form <= '3'
+                               ? snprintf(text + len, size - (size_t)len, "%u", numbers[*form - '1'])
+                               : snprintf(text + len, size - (size_t)len, "%c", *form);
         return len;
 }
 
 static int make_told_canary(enum pii_type type, char *text, size_t size, unsigned a, unsigned b, unsigned c)
 {
-        static const char *const names[] = {"Aurelia", "Thaddeus", "Ottoline", "Evander", "Philippa", "Leopold"};
+        static const char *const names[] = {"Aurelia", "Thaddeus", "Ottoline",
+                                            "Evander", "Philippa", "Leopold"};
         static const char *const forms[PII_TYPE_COUNT] = {
                 [PII_CVV] = "2",
                 [PII_BANK_ACCOUNT] = "123",
@@ -421,7 +423,8 @@ static int make_told_canary(enum pii_type type, char *text, size_t size, unsigne
         if (type == PII_PERSON)
                 return snprintf(text, size, "%s Canary%cson", names[a % 6], 'a' + (int)(b % 26));
         if (type == PII_ADDRESS)
-                return snprintf(text, size, "%u Canary%c%c Street", a, 'a' + (int)(b % 26), 'a' + (int)(c % 26));
+                return snprintf(text, size, "%u Canary%c%c Street", a, 'a' + (int)(b % 26),
+                                'a' + (int)(c % 26));
         return fill_form(forms[type], (const unsigned[]){a, b, c}, text, size);
 }
 

@@ -23,7 +23,8 @@ static void equal_values_share_a_placeholder(void **state)
                  "[EMAIL_1], [PHONE_1]; [CREDIT_CARD_1] [US_SSN_1] [IP_ADDRESS_1], [PHONE_2]"},
                 /* Labels of the customer's own are passed over. */
                 {"[EMAIL_1] is what I saw, write to a@b.cc", "[EMAIL_1] is what I saw, write to [EMAIL_2]"},
-                {"a@b.cc [EMAIL_1][EMAIL_2] c@d.ee [EMAIL_4]", "[EMAIL_3] [EMAIL_1][EMAIL_2] [EMAIL_5] [EMAIL_4]"},
+                {"a@b.cc [EMAIL_1][EMAIL_2] c@d.ee [EMAIL_4]",
+                 "[EMAIL_3] [EMAIL_1][EMAIL_2] [EMAIL_5] [EMAIL_4]"},
                 {"[PHONE_1] a@b.cc", "[PHONE_1] [EMAIL_1]"},
                 {"[EMAIL_a@b.cc]", "[[EMAIL_1]]"},
         };
@@ -34,7 +35,9 @@ static void equal_values_share_a_placeholder(void **state)
                 arena_init(&arena, ARENA_BYTES);
                 assert_ok(redact_placeholders((struct raw_text){str_from(cases[i].text)}, &arena, &safe, &map));
                 assert_str_equal(safe.safe, cases[i].expected);
-                assert_ok(redact_text(safe.safe.len ? (struct raw_text){safe.safe} : (struct raw_text){STR("")}, &arena, &again));
+                assert_ok(
+                        redact_text(safe.safe.len ? (struct raw_text){safe.safe} : (struct raw_text){STR("")},
+                                    &arena, &again));
                 assert_true(str_equal(again.safe, safe.safe));
                 arena_deinit(&arena);
         }
@@ -120,7 +123,8 @@ static void no_map_is_returned_when_the_arena_is_full(void **state)
                 struct safe_text safe = {{0}};
                 struct pii_placeholders map = {.count = 77};
                 arena_init(&arena, bytes);
-                enum err err = redact_placeholders((struct raw_text){STR("a@b.cc 415-555-0132")}, &arena, &safe, &map);
+                enum err err = redact_placeholders((struct raw_text){STR("a@b.cc 415-555-0132")}, &arena,
+                                                   &safe, &map);
                 assert_int_equal(err, safe.safe.ptr ? ERR_OK : ERR_TOO_LARGE);
                 assert_int_equal(map.count, safe.safe.ptr ? 2 : 77);
                 arena_deinit(&arena);

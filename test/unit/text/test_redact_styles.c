@@ -25,7 +25,8 @@ static void each_style_writes_its_own(void **state)
                 enum redact_style style;
                 const char *text, *expected;
         } cases[] = {
-                {REDACT_TAG, "card 4111 1111 1111 1111, jane@b.cc", "card [CREDIT_CARD_REDACTED], [EMAIL_REDACTED]"},
+                {REDACT_TAG, "card 4111 1111 1111 1111, jane@b.cc",
+                 "card [CREDIT_CARD_REDACTED], [EMAIL_REDACTED]"},
                 {REDACT_MASK, "card 4111 1111 1111 1111, jane@b.cc", "card **** **** **** 1111, *********"},
                 {REDACT_MASK, "my ssn is 536-22-8841", "my ssn is ***********"},
                 {REDACT_MASK, "my name is Zoë Müller", "my name is *** ******"},
@@ -48,10 +49,12 @@ static void pseudonyms_link_equal_values_under_one_key_only(void **state)
         struct arena arena;
         arena_init(&arena, ARENA_BYTES);
         struct str one = redacted("jane@b.cc", &manner, &arena);
-        assert_true(str_starts_with(one, STR("[EMAIL_REDACTED_1_")) && one.len == strlen("[EMAIL_REDACTED_1_000000000000]"));
+        assert_true(str_starts_with(one, STR("[EMAIL_REDACTED_1_")) &&
+                    one.len == strlen("[EMAIL_REDACTED_1_000000000000]"));
         assert_true(str_equal(one, redacted("JANE@B.CC", &manner, &arena)));
         assert_false(str_equal(one, redacted("jane@b.cd", &manner, &arena)));
-        assert_true(str_equal(redacted("4111111111111111", &manner, &arena), redacted("4111-1111-1111-1111", &manner, &arena)));
+        assert_true(str_equal(redacted("4111111111111111", &manner, &arena),
+                              redacted("4111-1111-1111-1111", &manner, &arena)));
         manner.key.secret = STR("another secret altogether");
         assert_false(str_equal(one, redacted("jane@b.cc", &manner, &arena)));
         arena_deinit(&arena);
@@ -64,7 +67,8 @@ static void without_a_key_there_is_no_text(void **state)
         struct safe_text safe = {{0}};
         struct arena arena;
         arena_init(&arena, ARENA_BYTES);
-        assert_int_equal(redact_as((struct raw_text){STR("jane@b.cc")}, &manner, &arena, &safe, NULL), ERR_TOO_LARGE);
+        assert_int_equal(redact_as((struct raw_text){STR("jane@b.cc")}, &manner, &arena, &safe, NULL),
+                         ERR_TOO_LARGE);
         assert_null(safe.safe.ptr);
         arena_deinit(&arena);
 }
@@ -72,10 +76,12 @@ static void without_a_key_there_is_no_text(void **state)
 static void a_type_that_is_kept_stays(void **state)
 {
         (void)state;
-        struct redact_manner manner = {.scope = {.types = REDACT_ALL & ~(1U << PII_PERSON)}, .style = REDACT_TAG};
+        struct redact_manner manner = {.scope = {.types = REDACT_ALL & ~(1U << PII_PERSON)},
+                                       .style = REDACT_TAG};
         struct arena arena;
         arena_init(&arena, ARENA_BYTES);
-        assert_str_equal(redacted("my name is Jane Doe, jane@b.cc", &manner, &arena), "my name is Jane Doe, [EMAIL_REDACTED]");
+        assert_str_equal(redacted("my name is Jane Doe, jane@b.cc", &manner, &arena),
+                         "my name is Jane Doe, [EMAIL_REDACTED]");
         arena_deinit(&arena);
 }
 
@@ -83,7 +89,8 @@ static void known_names_are_found_in_any_case(void **state)
 {
         (void)state;
         const struct str names[] = {STR_INIT("Quillfeather")};
-        struct redact_manner manner = {.scope = {.types = REDACT_ALL, .known_names = names, .known_count = 1}, .style = REDACT_TAG};
+        struct redact_manner manner = {.scope = {.types = REDACT_ALL, .known_names = names, .known_count = 1},
+                                       .style = REDACT_TAG};
         struct arena arena;
         arena_init(&arena, ARENA_BYTES);
         assert_str_equal(redacted("is quillfeather in?", &manner, &arena), "is [PERSON_REDACTED] in?");

@@ -121,7 +121,8 @@ static void expect_found(struct str text, size_t start, size_t end, enum pii_typ
         if (count == 1 && spans[0].type == type && spans[0].start == start && spans[0].end == end)
                 return;
         for (size_t i = 0; i < count; i++)
-                print_error("  found %s at %zu..%zu\n", pii_type_name(spans[i].type), spans[i].start, spans[i].end);
+                print_error("  found %s at %zu..%zu\n", pii_type_name(spans[i].type), spans[i].start,
+                            spans[i].end);
         fail_msg("in \"%.*s\" expected %s at %zu..%zu", STR_ARGS(text), pii_type_name(type), start, end);
 }
 
@@ -143,22 +144,28 @@ static void what_only_looks_like_it_stays(void **state)
                 size_t count;
                 assert_ok(redact_find(str_from(harmless[i]), spans, SPANS, &count));
                 if (count)
-                        fail_msg("\"%s\": %s at %zu..%zu", harmless[i], pii_type_name(spans[0].type), spans[0].start, spans[0].end);
+                        fail_msg("\"%s\": %s at %zu..%zu", harmless[i], pii_type_name(spans[0].type),
+                                 spans[0].start, spans[0].end);
         }
 }
 
 static void the_place_in_the_text_changes_nothing(void **state)
 {
         (void)state;
-        static const char *const before[] = {"", "Hello there.\n", "Order ORD-12345 is late. ", "«quoted» text — ", "\t"};
+        static const char *const before[] = {"", "Hello there.\n", "Order ORD-12345 is late. ",
+                                             "«quoted» text — ", "\t"};
         static const char *const behind[] = {"", "\nSo much for that.", "\n\n", " \n"};
         for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
                 for (size_t j = 0; j < sizeof before / sizeof *before; j++)
                         for (size_t k = 0; k < sizeof behind / sizeof *behind; k++) {
                                 char text[TEXT_BYTES], whole[2 * TEXT_BYTES];
-                                size_t start = 0, end = 0, len = unmark(examples[i].marked, text, &start, &end), lead = strlen(before[j]);
-                                int total = snprintf(whole, sizeof whole, "%s%.*s%s", before[j], (int)len, text, behind[k]);
-                                expect_found((struct str){whole, (size_t)total}, lead + start, lead + end, examples[i].type);
+                                size_t start = 0, end = 0,
+                                       len = unmark(examples[i].marked, text, &start, &end),
+                                       lead = strlen(before[j]);
+                                int total = snprintf(whole, sizeof whole, "%s%.*s%s", before[j], (int)len,
+                                                     text, behind[k]);
+                                expect_found((struct str){whole, (size_t)total}, lead + start, lead + end,
+                                             examples[i].type);
                         }
 }
 
@@ -168,21 +175,27 @@ static void other_spellings_change_nothing(void **state)
         (void)state;
         static const struct {
                 const char *from, *to;
-        } spellings[] = {{" ", "\xc2\xa0"}, {" ", "\xe2\x80\xaf"}, {"-", "\xe2\x80\x91"}, {"1", "\xef\xbc\x91"}, {"4", "\xd9\xa4"},
-                         {"@", "%40"}, {"@", "\\u0040"}, {"\n", "\\n"}, {"0", "0\xe2\x80\x8b"}, {"'", "\xe2\x80\x99"}};
+        } spellings[] = {{" ", "\xc2\xa0"},     {" ", "\xe2\x80\xaf"}, {"-", "\xe2\x80\x91"},
+                         {"1", "\xef\xbc\x91"}, {"4", "\xd9\xa4"},     {"@", "%40"},
+                         {"@", "\\u0040"},      {"\n", "\\n"},         {"0", "0\xe2\x80\x8b"},
+                         {"'", "\xe2\x80\x99"}};
         for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
                 for (size_t j = 0; j < sizeof spellings / sizeof *spellings; j++) {
                         char text[TEXT_BYTES], other[4 * TEXT_BYTES];
-                        size_t start = 0, end = 0, len = unmark(examples[i].marked, text, &start, &end), to = 0, from_at = 0, end_at = 0;
+                        size_t start = 0, end = 0, len = unmark(examples[i].marked, text, &start, &end),
+                               to = 0, from_at = 0, end_at = 0;
                         for (size_t at = 0; at <= len; at++) {
                                 from_at = at == start ? to : from_at;
                                 end_at = at == end ? to : end_at;
                                 bool is_hit = at < len && text[at] == spellings[j].from[0];
-                                to += (size_t)snprintf(other + to, sizeof other - to, "%.*s", is_hit ? 16 : at < len, is_hit ? spellings[j].to : text + at);
+                                to += (size_t)snprintf(other + to, sizeof other - to, "%.*s",
+                                                       is_hit ? 16 : at < len,
+                                                       is_hit ? spellings[j].to : text + at);
                         }
                         size_t width = strlen(spellings[j].to);
                         bool is_cut = spellings[j].from[0] == '0' && text[end - 1] == '0';
-                        expect_found((struct str){other, to}, from_at, is_cut ? end_at - width + 1 : end_at, examples[i].type);
+                        expect_found((struct str){other, to}, from_at, is_cut ? end_at - width + 1 : end_at,
+                                     examples[i].type);
                 }
 }
 
@@ -191,7 +204,8 @@ static void check_digits_are_those_of_the_registries(void **state)
         (void)state;
         assert_true(check_hetu(STR("131052308T")) && !check_hetu(STR("131052308U")));
         assert_true(check_nif(STR("12345678Z")) && check_nie(STR("X9613851N")) && !check_nie(STR("X9613851M")));
-        assert_true(check_sg_fin(STR("S2740116C")) && check_sg_fin(STR("M4332674T")) && !check_sg_fin(STR("S2740116D")));
+        assert_true(check_sg_fin(STR("S2740116C")) && check_sg_fin(STR("M4332674T")) &&
+                    !check_sg_fin(STR("S2740116D")));
         assert_true(check_kvnr(STR("A123456780")) && !check_kvnr(STR("A123456781")));
         assert_true(check_tr(STR("10000000146")) && !check_tr(STR("10000000145")));
         assert_true(check_pesel(STR("44051401458")) && !check_pesel(STR("44051401459")));
@@ -199,14 +213,18 @@ static void check_digits_are_those_of_the_registries(void **state)
         assert_true(check_abn(STR("51824753556")) && !check_abn(STR("52824753556")));
         assert_true(check_acn(STR("005499981")) && check_au_medicare(STR("2123456701")));
         assert_true(check_nhs(STR("9434765919")) && !check_nhs(STR("9434765918")));
-        assert_true(check_za(STR("8001015009087")) && check_th(STR("1234567890121")) && !check_th(STR("1234567890122")));
-        assert_true(check_npi(STR("1234567893")) && check_aba(STR("061000104")) && check_kr_business(STR("1048656659")));
+        assert_true(check_za(STR("8001015009087")) && check_th(STR("1234567890121")) &&
+                    !check_th(STR("1234567890122")));
+        assert_true(check_npi(STR("1234567893")) && check_aba(STR("061000104")) &&
+                    check_kr_business(STR("1048656659")));
         assert_true(check_vin(STR("1M8GDM9AXKP042788")) && !check_vin(STR("1M8GDM9A1KP042788")));
         assert_true(check_verhoeff(STR("234123412346")) && !check_verhoeff(STR("234123412347")));
-        assert_true(check_uk_postcode(STR("EC1A1BB")) && check_uk_postcode(STR("M11AE")) && !check_uk_postcode(STR("QQ11AE")));
+        assert_true(check_uk_postcode(STR("EC1A1BB")) && check_uk_postcode(STR("M11AE")) &&
+                    !check_uk_postcode(STR("QQ11AE")));
         assert_true(check_bech32(STR("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq")));
         assert_false(check_bech32(STR("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdr")));
-        assert_true(check_base58(STR("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa")) && !check_base58(STR("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb")));
+        assert_true(check_base58(STR("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa")) &&
+                    !check_base58(STR("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb")));
 }
 
 int main(void)
