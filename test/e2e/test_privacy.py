@@ -85,14 +85,14 @@ def test_a_thousand_canaries_in_every_channel(make_llm, fake):
     """Through answers, records, the log, metrics, the database and the bytes that an LLM was sent."""
     server = make_llm()
     sentences = list(planted(1000))
+    texts = [". ".join(" ".join(pair) for pair in sentences[at:at + 4]) for at in range(0, len(sentences), 4)]
     with ThreadPoolExecutor(8) as pool:
-        answers = pool.map(lambda pair: server.classify("Please cancel my order ORD-12345, " + " ".join(pair)), sentences)
-        for (lead, value), answer in zip(sentences, answers):
-            assert answer.status == 200
-            assert value.encode() not in answer.body, (lead, value)
+        answers = list(pool.map(lambda text: server.classify("Please cancel my order ORD-12345. " + text), texts))
+    assert {answer.status for answer in answers} == {200}
     canaries = [value.encode() for _, value in sentences]
     files = [path for path in server.data_dir.rglob("*") if path.is_file()]
-    channels = [("the metrics", server.get("/metrics").body), ("the LLM", bytes(fake.received))]
+    channels = [("the metrics", server.get("/metrics").body), ("the LLM", bytes(fake.received)),
+                ("the answers", b" ".join(answer.body for answer in answers))]
     server.stop()
     channels += [("the log", server.output().encode())] + [(path.name, path.read_bytes()) for path in files if path.exists()]
     assert fake.received, "the LLM was asked"
