@@ -9,9 +9,12 @@
 #include "text/redact.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* So much of its time a message keeps for the rest when it asks an LLM. */
 enum { CONSULT_MARGIN_MS = 100 };
+
+enum { NAMES_MAX = 8 };
 
 enum state {
         START,
@@ -44,6 +47,8 @@ struct triage {
         struct safety_finding finding;
         bool is_admitted;
         bool has_claim;
+        struct str names[NAMES_MAX]; /* borrows from the request */
+        size_t name_count;
         struct safe_text text;
         bool is_withheld; /* the text, because it could not be redacted */
         struct model_verdict classified;
@@ -282,14 +287,38 @@ static enum state replay(struct triage *t)
         return refuse(t, told(err), err_may_retry(err) ? 1 : 0);
 }
 
-static const struct redact_manner *manner_for(const struct triage *t, enum redaction_sink sink)
+static struct redact_manner manner_for(const struct triage *t, enum redaction_sink sink)
 {
-        return &policy_facts(t->snapshot->policy)->redaction.manners[sink];
+        struct redact_manner manner = policy_facts(t->snapshot->policy)->redaction.manners[sink];
+        manner.scope.known_names = t->names;
+        manner.scope.known_count = t->name_count;
+        return manner;
+}
+
+/* The words of the names that the channel knows: they are found in the text, too. */
+static void learn_names(struct triage *t)
+{
+        static const struct str keys[] = {STR_INIT("customer_name"), STR_INIT("name"), STR_INIT("full_name"),
+                                          STR_INIT("first_name"), STR_INIT("last_name")};
+        t->name_count = 0;
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+                struct str rest = message_metadata(&t->request.message, keys[i]).raw;
+                while (rest.len && t->name_count < NAMES_MAX) {
+                        const char *space = memchr(rest.ptr, ' ', rest.len);
+                        struct str word = {rest.ptr, space ? (size_t)(space - rest.ptr) : rest.len};
+                        if (word.len > 2)
+                                t->names[t->name_count++] = word;
+                        size_t taken = word.len + (space != NULL);
+                        rest = (struct str){rest.ptr + taken, rest.len - taken};
+                }
+        }
 }
 
 static enum state redact(struct triage *t)
 {
-        enum err err = redact_as(t->request.message.text, manner_for(t, SINK_RECORD), &t->arena, &t->text, NULL);
+        learn_names(t);
+        const struct redact_manner manner = manner_for(t, SINK_RECORD);
+        enum err err = redact_as(t->request.message.text, &manner, &t->arena, &t->text, NULL);
         if (err && !is_hit(t))
                 return refuse(t, ERR_INTERNAL, 0);
         t->is_withheld = err != ERR_OK;
@@ -351,7 +380,8 @@ static enum state consult(struct triage *t)
                 .done = consulted,
                 .status = LLM_WITHHELD,
         };
-        if (redact_as(t->request.message.text, manner_for(t, SINK_LLM), &t->arena, &question->message, &t->placeholders) != ERR_OK)
+        const struct redact_manner manner = manner_for(t, SINK_LLM);
+        if (redact_as(t->request.message.text, &manner, &t->arena, &question->message, &t->placeholders) != ERR_OK)
                 return DECIDE;
         return consult_ask(t->env->consult, question) ? DECIDE : wait(t);
 }
@@ -380,7 +410,8 @@ static struct safe_text redacted_metadata(struct triage *t, const char *key)
 {
         struct raw_text value = message_metadata(&t->request.message, str_from(key));
         struct safe_text safe = {0};
-        if (value.raw.ptr && redact_as(value, manner_for(t, SINK_RECORD), &t->arena, &safe, NULL) != ERR_OK)
+        const struct redact_manner manner = manner_for(t, SINK_RECORD);
+        if (value.raw.ptr && redact_as(value, &manner, &t->arena, &safe, NULL) != ERR_OK)
                 safe = SAFE_LITERAL("[TEXT_WITHHELD]");
         return safe;
 }
@@ -388,14 +419,15 @@ static struct safe_text redacted_metadata(struct triage *t, const char *key)
 /* Keys come from the client too. */
 static struct safe_text metadata_json(struct triage *t)
 {
-        const struct redact_manner *manner = manner_for(t, SINK_RECORD);
+        const struct redact_manner manner = manner_for(t, SINK_RECORD);
         struct json_writer w = {.buf = t->env->buf};
         buf_reset(w.buf);
         json_open(&w, '{');
         for (size_t i = 0; i < t->request.message.metadata_count; i++) {
                 const struct metadata_entry *entry = &t->request.message.metadata[i];
                 struct safe_text key, value;
-                if (redact_as(entry->key, manner, &t->arena, &key, NULL) || redact_as(entry->value, manner, &t->arena, &value, NULL))
+                if (redact_as(entry->key, &manner, &t->arena, &key, NULL) ||
+                    redact_as(entry->value, &manner, &t->arena, &value, NULL))
                         continue;
                 json_key_str(&w, key.safe);
                 json_str(&w, value.safe);

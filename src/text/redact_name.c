@@ -331,8 +331,11 @@ static ptrdiff_t find_small(struct scan *scan, ptrdiff_t i)
 
 /* ---- names known from elsewhere ---- */
 
+/* "I will pay" is no Will, though one is known. */
 static bool matches_known(const struct scan *scan, const struct token *token)
 {
+        if (token->bits & LEX_COMMON && token->letters == CASE_LOWER)
+                return false;
         for (size_t i = 0; i < scan->known_count; i++)
                 if (str_equal_nocase(token_text(scan, token), scan->known_names[i]))
                         return true;

@@ -116,6 +116,15 @@ def test_canaries_in_metadata(make_server):
     check_server(server)
 
 
+def test_names_in_the_metadata_are_found_in_the_text(make_server):
+    server = make_server().start()
+    text = "please cancel, it was thornquist who ordered, and I will pay"
+    answer = server.classify(text, metadata={"customer_name": "Will Thornquist"})
+    assert answer.status == 200
+    (stored, metadata), = server.rows("SELECT text, metadata FROM message")
+    assert stored == text.replace("thornquist", "[PERSON_REDACTED]") and "hornquist" not in metadata
+
+
 def test_canaries_in_bad_requests(make_server):
     server = make_server(config={"rate_limit": {"per_minute": 60, "burst": 60}}).start()
     bodies = []

@@ -12,7 +12,7 @@
 enum { SPANS = 64, TEXT_BYTES = 1024 };
 
 /* What stands between « and » must be found, and nothing else. */
-static const struct {
+static const struct example {
         enum pii_type type;
         const char *marked;
 } examples[] = {
@@ -48,6 +48,7 @@ static const struct {
         {PII_DOB, "my date of birth is «September 14th, 1969», if you need it"},
         {PII_DOB, "born «4 June 1976»"},
         {PII_DOB, "my birthday is «March 4th, 1988»"},
+        {PII_US_SSN, "my SSN is «536 228841», I think"},
         {PII_US_SSN, "my SSN «219-XX-XXXX» was on it"},
         {PII_US_SSN, "on my card («XXX-XX-5512») it says"},
         {PII_US_SSN, "it says «***-**-5512»."},
@@ -237,6 +238,31 @@ static const struct {
         {check_vin, "1M8GDM9AXKP042788", "1M8GDM9A1KP042788"},
 };
 
+/* One row for each character that is read as another one, or as none. */
+static const struct example folded[] = {
+        {PII_CREDIT_CARD, "my card «4111\xc2\xad" "1111\xc2\xad" "1111\xc2\xad" "1111» is"},
+        {PII_CREDIT_CARD, "my card «\xdb\xb4" "111 1111 1111 1111» is"},
+        {PII_CREDIT_CARD, "my card «\xe0\xa5\xaa" "111 1111 1111 1111» is"},
+        {PII_CREDIT_CARD, "my card «4111\xe2\x81\x9f" "1111 1111 1111» is"},
+        {PII_CREDIT_CARD, "my card «4111\xe2\x81\xa0 1111 1111 1111» is"},
+        {PII_CREDIT_CARD, "my card «4111\xe3\x80\x80" "1111 1111 1111» is"},
+        {PII_CREDIT_CARD, "my card «4111\xef\xbb\xbf 1111 1111 1111» is"},
+        {PII_US_SSN, "it is «536\xe2\x88\x92" "22\xe2\x88\x92" "8841» now"},
+        {PII_EMAIL, "write to «quill@mail.ex\xef\xbd\x81mple.org» please"},
+        {PII_PERSON, "Je m\xe2\x80\x99" "appelle «Vexley Thornquist»."},
+        {PII_PASSWORD, "my password is \xe2\x80\x9c«horsebattery»\xe2\x80\x9d, does it work?"},
+};
+
+static void each_folded_character_is_read_as_its_plain_one(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof folded / sizeof *folded; i++) {
+                char text[TEXT_BYTES];
+                size_t start = 0, end = 0, len = unmark(folded[i].marked, text, &start, &end);
+                expect_found((struct str){text, len}, start, end, folded[i].type);
+        }
+}
+
 static void check_digits_are_those_of_the_registries(void **state)
 {
         (void)state;
@@ -261,6 +287,7 @@ int main(void)
                 cmocka_unit_test(what_only_looks_like_it_stays),
                 cmocka_unit_test(the_place_in_the_text_changes_nothing),
                 cmocka_unit_test(other_spellings_change_nothing),
+                cmocka_unit_test(each_folded_character_is_read_as_its_plain_one),
                 cmocka_unit_test(check_digits_are_those_of_the_registries),
         };
         return cmocka_run_group_tests_name("text/redact_types", tests, NULL, NULL);
