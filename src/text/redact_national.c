@@ -34,7 +34,7 @@ struct candidate {
 static bool add(const struct scan *scan, struct candidate *candidate, const struct token *token)
 {
         struct str piece = token_text(scan, token);
-        if (candidate->count == GROUPS_MAX || candidate->len + piece.len > PLAIN_MAX || piece.len > 17)
+        if (candidate->count == GROUPS_MAX || candidate->len + piece.len > PLAIN_MAX || piece.len > LONGEST)
                 return false;
         for (size_t i = 0; i < piece.len; i++) {
                 char c = piece.ptr[i];

@@ -30,6 +30,9 @@ static void each_style_writes_its_own(void **state)
                 {REDACT_MASK, "card 4111 1111 1111 1111, jane@b.cc", "card **** **** **** 1111, *********"},
                 {REDACT_MASK, "my ssn is 536-22-8841", "my ssn is ***********"},
                 {REDACT_MASK, "my name is Zoë Müller", "my name is *** ******"},
+                {REDACT_MASK, "account number 12345678", "account number ********"},
+                {REDACT_MASK, "account number 123456789012", "account number ********9012"},
+                {REDACT_MASK, "DE89 3704 0044 0532 0130 00", "**** **** **** **** **30 00"},
                 {REDACT_PLACEHOLDER, "jane@b.cc or JANE@b.cc", "[EMAIL_1] or [EMAIL_1]"},
         };
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -55,6 +58,8 @@ static void pseudonyms_link_equal_values_under_one_key_only(void **state)
         assert_false(str_equal(one, redacted("jane@b.cd", &manner, &arena)));
         assert_true(str_equal(redacted("4111111111111111", &manner, &arena),
                               redacted("4111-1111-1111-1111", &manner, &arena)));
+        assert_false(str_equal(redacted("my name is Ann Abel", &manner, &arena),
+                               redacted("my name is Anna Bel", &manner, &arena)));
         manner.key.secret = STR("another secret altogether");
         assert_false(str_equal(one, redacted("jane@b.cc", &manner, &arena)));
         arena_deinit(&arena);

@@ -55,6 +55,10 @@ static const struct example {
         {PII_BANK_ACCOUNT, "my checking account ending in «*3310» was charged"},
         {PII_IP_ADDRESS, "we route «192.0.2.0/24» and more"},
         {PII_IP_ADDRESS, "Use «2001:db8::/32»."},
+        {PII_IP_ADDRESS, "divide «192.0.2.1»/40 by it"},
+        {PII_IP_ADDRESS, "weigh «192.0.2.1»/24.5 of it"},
+        {PII_CRYPTO, "my wallet is «0x5290840009852788AB» as I said"},
+        {PII_SECRET, "bundle with «cafebabe:deadbeef», please"},
         {PII_IP_ADDRESS, "ping «fe80::1%eth0» fails"},
         {PII_IP_ADDRESS, "src=«::» to nowhere"},
         {PII_IP_ADDRESS, "my ip: «127.0.0.1»"},
@@ -91,7 +95,8 @@ static const char *const harmless[] = {
         "May I pay with Apple Pay in April? Will the Grand Hotel in Paris take it?",
         "My order 3348917502 and my card ending in 4242",
         "The manual uses ::1, and 127.0.0.1 or 0.0.0.0 elsewhere; call std::move.",
-        "It says XXX-XX-XXXX, and the part is X12-XX-5512-7",
+        "It says XXX-XX-XXXX, and the parts are X12-XX-5512-7 and AXXX-XX-5512",
+        "User: grmbl, it broke again",
         "My account ends in 2 days, the one ending with error 404 too",
         "The colour code is #FF5733 and the version 10.0.19045.3803",
 };
@@ -178,7 +183,7 @@ static void other_spellings_change_nothing(void **state)
                 const char *from, *to;
         } spellings[] = {{" ", "\xc2\xa0"},     {" ", "\xe2\x80\xaf"}, {"-", "\xe2\x80\x91"},
                          {"1", "\xef\xbc\x91"}, {"4", "\xd9\xa4"},     {"@", "%40"},
-                         {"@", "\\u0040"},      {"\n", "\\n"},         {"0", "0\xe2\x80\x8b"},
+                         {"@", "\\u0040"},      {"@", "\\\\u0040"},    {"@", "&#64;"},      {"\n", "\\n"},         {"0", "0\xe2\x80\x8b"},
                          {"'", "\xe2\x80\x99"}};
         for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
                 for (size_t j = 0; j < sizeof spellings / sizeof *spellings; j++) {
@@ -238,6 +243,57 @@ static const struct {
         {check_vin, "1M8GDM9AXKP042788", "1M8GDM9A1KP042788"},
 };
 
+/* Whole messages, as they answer a question. */
+static const struct example answers[] = {
+        {PII_NATIONAL_ID, "«131052-308T»"},
+        {PII_NATIONAL_ID, "«131052A308T»"},
+        {PII_NATIONAL_ID, "«12345678Z»"},
+        {PII_NATIONAL_ID, "«X9613851N»"},
+        {PII_NATIONAL_ID, "«S2740116C»"},
+        {PII_NATIONAL_ID, "«S12AB3456C»"},
+        {PII_NATIONAL_ID, "«T12AB3456C»"},
+        {PII_NATIONAL_ID, "«R12AB3456C»"},
+        {PII_NATIONAL_ID, "«12345678B»"},
+        {PII_NATIONAL_ID, "«123456789B»"},
+        {PII_NATIONAL_ID, "«AAAPZ1234C»"},
+        {PII_NATIONAL_ID, "«27AAPFU0939F1ZV»"},
+        {PII_NATIONAL_ID, "«ABC1234567»"},
+        {PII_NATIONAL_ID, "«2341 2341 2347»"},
+        {PII_NATIONAL_ID, "«234123412346»"},
+        {PII_NATIONAL_ID, "«A123456780»"},
+        {PII_NATIONAL_ID, "«15070649C103»"},
+        {PII_NATIONAL_ID, "«86095742719»"},
+        {PII_NATIONAL_ID, "«900101-1234567»"},
+        {PII_NATIONAL_ID, "«9001011234567»"},
+        {PII_NATIONAL_ID, "«104-86-56659»"},
+        {PII_NATIONAL_ID, "«10000000146»"},
+        {PII_NATIONAL_ID, "«44051401458»"},
+        {PII_NATIONAL_ID, "«871220-2384»"},
+        {PII_NATIONAL_ID, "«19871220-2384»"},
+        {PII_NATIONAL_ID, "«8712202384»"},
+        {PII_NATIONAL_ID, "«198712202384»"},
+        {PII_NATIONAL_ID, "«046 454 286»"},
+        {PII_NATIONAL_ID, "«005 499 981»"},
+        {PII_NATIONAL_ID, "«51 824 753 556»"},
+        {PII_NATIONAL_ID, "«51824753556»"},
+        {PII_NATIONAL_ID, "«2123 45670 1»"},
+        {PII_NATIONAL_ID, "«2123456701»"},
+        {PII_NATIONAL_ID, "«943 476 5919»"},
+        {PII_NATIONAL_ID, "«AB 12 34 56 C»"},
+        {PII_NATIONAL_ID, "«8001015009087»"},
+        {PII_NATIONAL_ID, "«1234567890121»"},
+        {PII_NATIONAL_ID, "«1-2345-67890-12-1»"},
+        {PII_NATIONAL_ID, "«912-70-1234»"},
+        {PII_DRIVER_LICENSE, "«MORGA657054SM9IJ»"},
+        {PII_DRIVER_LICENSE, "«MORGA657054SM9IJ35»"},
+        {PII_PASSPORT, "«C12345678»"},
+        {PII_PASSPORT, "«A1234567»"},
+        {PII_OTHER_ID, "«1234567893»"},
+        {PII_OTHER_ID, "«1M8GDM9AXKP042788»"},
+        {PII_OTHER_ID, "«AB12CDE»"},
+        {PII_BANK_ACCOUNT, "«0610-0010-4»"},
+};
+
 /* One row for each character that is read as another one, or as none. */
 static const struct example folded[] = {
         {PII_CREDIT_CARD, "my card «4111\xc2\xad" "1111\xc2\xad" "1111\xc2\xad" "1111» is"},
@@ -252,6 +308,26 @@ static const struct example folded[] = {
         {PII_PERSON, "Je m\xe2\x80\x99" "appelle «Vexley Thornquist»."},
         {PII_PASSWORD, "my password is \xe2\x80\x9c«horsebattery»\xe2\x80\x9d, does it work?"},
 };
+
+static void answers_are_found_alone(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+                char text[TEXT_BYTES];
+                size_t start = 0, end = 0, len = unmark(answers[i].marked, text, &start, &end);
+                expect_found((struct str){text, len}, start, end, answers[i].type);
+        }
+}
+
+static void an_answer_is_not_looked_for_elsewhere(void **state)
+{
+        (void)state;
+        static const struct redact_scope scope = {.types = REDACT_ALL};
+        struct pii_span span;
+        size_t count = 0;
+        assert_ok(redact_find_in(STR("AB12CDE"), &scope, &span, 1, &count));
+        assert_int_equal(count, 0);
+}
 
 static void each_folded_character_is_read_as_its_plain_one(void **state)
 {
@@ -287,6 +363,8 @@ int main(void)
                 cmocka_unit_test(what_only_looks_like_it_stays),
                 cmocka_unit_test(the_place_in_the_text_changes_nothing),
                 cmocka_unit_test(other_spellings_change_nothing),
+                cmocka_unit_test(answers_are_found_alone),
+                cmocka_unit_test(an_answer_is_not_looked_for_elsewhere),
                 cmocka_unit_test(each_folded_character_is_read_as_its_plain_one),
                 cmocka_unit_test(check_digits_are_those_of_the_registries),
         };
