@@ -12,9 +12,6 @@ static const unsigned char ranks[PII_TYPE_COUNT] = {
 #undef PII
 };
 
-/* Names and addresses are cut short by what stands in them, rather than lost. */
-enum { RANK_OF_PROSE = 3 };
-
 static bool is_word_byte(char c)
 {
         return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (unsigned char)c >= 0xc3;
@@ -158,9 +155,7 @@ void scan_settle(struct scan *scan)
                 bool overlaps = last && last->end > span.start;
                 if (overlaps && !outranks(&span, last))
                         continue;
-                if (overlaps && last->start < span.start && ranks[last->type] <= RANK_OF_PROSE)
-                        last->end = span.start;
-                else if (overlaps)
+                if (overlaps)
                         kept--;
                 scan->finds[kept++] = span;
         }
