@@ -307,6 +307,8 @@ static const struct example answers[] = {
         {PII_OTHER_ID, "«34ABC1234»"},
         {PII_OTHER_ID, "«34AB123»"},
         {PII_OTHER_ID, "«34A1234»"},
+        {PII_SECRET, "«A3-QWERTY-123456-ABCDE-12345-XYZAB-98765»"},
+        {PII_SECRET, "«-----BEGIN PRIVATE KEY-----\nQmFzZTY0QmFzZTY0QmFzZTY0QmFzZTY0QmFzZTY0QmFzZTY0\nQmFzZTY0QmFzZTY0QmFzZTY0QmFzZTY0QmFzZTY0QmFzZTY0\n»-----END PRIVATE KEY-----"},
         {PII_BANK_ACCOUNT, "«0610-0010-4»"},
 };
 
@@ -332,6 +334,35 @@ static void answers_are_found_alone(void **state)
                 char text[TEXT_BYTES];
                 size_t start = 0, end = 0, len = unmark(answers[i].marked, text, &start, &end);
                 expect_found((struct str){text, len}, start, end, answers[i].type);
+        }
+}
+
+static void a_user_and_a_password_are_found_side_by_side(void **state)
+{
+        (void)state;
+        struct pii_span spans[SPANS];
+        size_t count = 0;
+        assert_ok(redact_find(STR("username crickets\npassword hopper"), spans, SPANS, &count));
+        assert_int_equal(count, 2);
+        assert_true(spans[0].type == PII_USERNAME && spans[0].start == 9 && spans[0].end == 17);
+        assert_true(spans[1].type == PII_PASSWORD && spans[1].start == 27 && spans[1].end == 33);
+}
+
+static void keys_are_told_by_their_prefix(void **state)
+{
+        (void)state;
+        static const char *const prefixes[] = {
+                "ghp_",     "glpat-", "glcbt-",  "sk_live_", "sk-ant-", "xoxb-",        "xapp-",    "AIza",
+                "shpat_",   "npm_",   "hf_",     "SG.",      "hvs.",    "FLWSECK-",     "shippo_live_",
+                "live_pub_", "dapi",  "NRAK-",   "phc_",     "glsa_",   "dckr_pat_",    "sbp_",     "ntn_",
+                "dp.pt.",   "ATATT3", "secret_", "dop_v1_",  "tfp_",
+        };
+        for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+                char text[TEXT_BYTES];
+                int len = snprintf(text, sizeof text, "use %s", prefixes[i]);
+                for (int k = 0; k < 104; k++)
+                        text[len++] = "a1B2c3D4e5F6g7H8"[(k + k / 16) % 16];
+                expect_found((struct str){text, (size_t)len}, 4, (size_t)len, PII_SECRET);
         }
 }
 
@@ -380,6 +411,8 @@ int main(void)
                 cmocka_unit_test(the_place_in_the_text_changes_nothing),
                 cmocka_unit_test(other_spellings_change_nothing),
                 cmocka_unit_test(answers_are_found_alone),
+                cmocka_unit_test(a_user_and_a_password_are_found_side_by_side),
+                cmocka_unit_test(keys_are_told_by_their_prefix),
                 cmocka_unit_test(an_answer_is_not_looked_for_elsewhere),
                 cmocka_unit_test(each_folded_character_is_read_as_its_plain_one),
                 cmocka_unit_test(check_digits_are_those_of_the_registries),
