@@ -14,6 +14,7 @@
 enum {
         LABELS_MIN = 50,    /* fewer are not worth a model */
         HELD_BACK_MIN = 10, /* fewer say nothing about one */
+        SAFETY_MIN = 5,     /* of them safety matters: with fewer nobody knows whether it still finds those */
         HELD_BACK_OF_256 = 51,
 };
 
@@ -218,19 +219,23 @@ static enum err judge(struct operation *op, const struct labels *labels, const s
                 return err;
         struct score before = score_active(op, &labels->held_back);
         struct score after = score_of(model, &labels->held_back);
+        size_t safety_count = count_safety(&labels->held_back);
         bool is_better = after.macro_f1 >= before.macro_f1 && after.safety_recall >= before.safety_recall;
+        bool is_trusted = is_better && safety_count >= SAFETY_MIN;
         err = model_store_add(op->directory, file, op->note);
-        if (!err && is_better)
+        if (!err && is_trusted)
                 err = model_store_activate(op->directory, model_version(model), op->note);
         json_member(&op->result, "version", model_version(model));
         json_key(&op->result, "is_activated");
+        json_bool(&op->result, is_trusted);
+        json_key(&op->result, "is_better");
         json_bool(&op->result, is_better);
         json_key(&op->result, "labels");
         json_u64(&op->result, labels->learnt.count);
         json_key(&op->result, "held_back");
         json_u64(&op->result, labels->held_back.count);
         json_key(&op->result, "held_back_safety");
-        json_u64(&op->result, count_safety(&labels->held_back));
+        json_u64(&op->result, safety_count);
         write_score(op, "before", before);
         write_score(op, "after", after);
         model_free(model);

@@ -108,22 +108,32 @@ static void print_safety(struct json result)
                 puts("no safety matter was among them: how well it finds those, apart from the rules, was not measured");
 }
 
+static bool is_true(struct json result, const char *name)
+{
+        struct json value;
+        bool truth = false;
+        return json_find(result, str_from(name), &value) && json_to_bool(value, &truth) && truth;
+}
+
 static int train(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
 {
-        struct json result, value;
-        bool is_activated = false;
+        struct json result;
         if (!cli_all_taken(operands, 0, NULL))
                 return CLI_USAGE;
         int status = execute(admin, parser, "model.train", NULL, NULL, &result);
         if (status != CLI_OK)
                 return status;
-        if (json_find(result, STR("is_activated"), &value))
-                json_to_bool(value, &is_activated);
         printf("%.*s has learnt from %lld labels\n", STR_ARGS(cli_text(result, "version")), (long long)count_of(result, "labels"));
         printf("on %lld that were held back: macro-F1 %.3f (active model: %.3f)\n", (long long)count_of(result, "held_back"),
                figure(result, "after", "macro_f1"), figure(result, "before", "macro_f1"));
         print_safety(result);
-        puts(is_activated ? "it is active now" : "it is not better and stays inactive; `triaged model activate` may overrule that");
+        if (is_true(result, "is_activated"))
+                puts("it is active now");
+        else if (is_true(result, "is_better"))
+                puts("it stays inactive until at least 5 safety matters are among those held back, some 25 among all labels:\n"
+                     "what it forgot about safety would not be seen; `triaged model activate` may overrule that");
+        else
+                puts("it is not better and stays inactive; `triaged model activate` may overrule that");
         return CLI_OK;
 }
 

@@ -126,8 +126,8 @@ def test_without_feedback_there_is_nothing_to_train_on(make_server, tmp_path):
 # ---- Learning ----
 
 def teach(server, count=40, right=None):
-    """Feedback on invented words: two of three messages are requests, one is a question."""
-    labels = right or {"fribble": "order_change", "grumple": "cancellation"}
+    """Feedback on invented words: requests, a safety matter and a question."""
+    labels = right or {"fribble": "order_change", "grumple": "cancellation", "snarfle": "fraud"}
     for i in range(count):
         for word, intent in labels.items():
             message = server.decide(f"wozzle {i} is to {word} at once")["message_id"]
@@ -162,11 +162,11 @@ def test_a_model_that_learnt_takes_over_in_the_running_server_and_can_be_taken_b
     assert gauge(server, "triaged_model_lines") > 1000 and 0 < gauge(server, "triaged_model_calibration_error") < 0.1
     teach(server)
     done = model(server, "train")
-    assert done.returncode == 0 and "it is active now" in done.stdout and "no safety matter was among them" in done.stdout, done
+    assert done.returncode == 0 and "it is active now" in done.stdout and "on the safety matters among them" in done.stdout, done
     intent, learnt = who_decided(server)
     assert intent == "order_change" and learnt != built_in
     assert versions(server) == [learnt, "built-in"]
-    assert 80 < gauge(server, "triaged_model_labels") < 120
+    assert 110 < gauge(server, "triaged_model_labels") < 150
     # Nothing new was said: the same model again.
     assert model(server, "train").returncode == 0 and versions(server) == [learnt, "built-in"]
     server.stop()
@@ -200,7 +200,7 @@ def test_a_model_that_is_worse_on_what_was_held_back_stays_inactive(make_server,
     good = who_decided(server)[1]
     # The held-back labels keep their old word; all others now say the opposite.
     rows = server.rows("SELECT f.message_row, m.text FROM feedback f JOIN message m ON m.id = f.message_row")
-    swap = {"fribble": "faq", "grumple": "faq", "in the end": "order_change"}
+    swap = {"fribble": "faq", "grumple": "faq", "snarfle": "fraud", "in the end": "order_change"}
     ids = {review: text for review, text in rows}
     changed = 0
     for row, text in ids.items():
@@ -214,6 +214,16 @@ def test_a_model_that_is_worse_on_what_was_held_back_stays_inactive(make_server,
     done = model(server, "train")
     assert done.returncode == 0 and "stays inactive" in done.stdout, done
     assert who_decided(server)[1] == good and len(versions(server)) == 3
+
+
+def test_a_model_that_may_have_forgotten_safety_stays_inactive(make_server):
+    server = make_server().start()
+    built_in = who_decided(server)[1]
+    teach(server, right={"fribble": "order_change", "grumple": "cancellation"})
+    done = model(server, "train")
+    assert done.returncode == 0 and "no safety matter was among them" in done.stdout, done
+    assert "stays inactive until at least 5 safety matters" in done.stdout, done
+    assert who_decided(server)[1] == built_in and len(versions(server)) == 2
 
 
 def test_safety_among_what_was_held_back_is_measured(make_server):
