@@ -88,3 +88,31 @@ struct admin *cli_admin(struct cli_admin *admin)
 {
         return admin->db ? &admin->local.admin : &admin->remote;
 }
+
+static const struct cli_action *find_action(const struct cli_action *actions, const char *name)
+{
+        while (actions->name && strcmp(actions->name, name) != 0)
+                actions++;
+        return actions->name ? actions : NULL;
+}
+
+int cli_run_action(const struct settings *settings, struct settings_args *operands, const char *command,
+                   const struct cli_action *actions, const char *choices)
+{
+        struct cli_admin *admin;
+        struct err_note note = {.text = ""};
+        if (operands->count == 0)
+                return cli_complain(CLI_USAGE, "`triaged %s` needs %s; see --help", command, choices);
+        const struct cli_action *action = find_action(actions, operands->items[0]);
+        if (!action)
+                return cli_complain(CLI_USAGE, "`triaged %s %s` does not exist; see --help", command, operands->items[0]);
+        if (cli_admin_open(settings, &admin, &note) != ERR_OK)
+                return cli_complain(CLI_FAILED, "%s", note.text);
+        struct json_parser *parser = cli_parser_new();
+        operands->items++;
+        operands->count--;
+        int status = action->run(cli_admin(admin), parser, operands);
+        json_parser_free(parser);
+        cli_admin_close(admin);
+        return status;
+}

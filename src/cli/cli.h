@@ -52,6 +52,15 @@ enum err cli_admin_open(const struct settings *settings, struct cli_admin **ret_
 void cli_admin_close(struct cli_admin *admin);
 struct admin *cli_admin(struct cli_admin *admin);
 
+/* `triaged kb list …`: what the first operand names, on the administration that is opened for it. A row without a
+ * name ends the table; `choices` names them for a person: "list or delete". */
+struct cli_action {
+        const char *name;
+        int (*run)(struct admin *admin, struct json_parser *parser, struct settings_args *operands);
+};
+int cli_run_action(const struct settings *settings, struct settings_args *operands, const char *command,
+                   const struct cli_action *actions, const char *choices);
+
 /* Executes an operation and parses its result into `parser`; complains when one of the two fails. */
 int cli_execute(struct admin *admin, const char *operation, struct str arguments, struct json_parser *parser,
                 struct json *ret_result);

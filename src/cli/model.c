@@ -137,39 +137,12 @@ static int train(struct admin *admin, struct json_parser *parser, struct setting
         return CLI_OK;
 }
 
-typedef int model_action(struct admin *admin, struct json_parser *parser, struct settings_args *operands);
-
-static model_action *find_action(const char *name)
-{
-        static const struct {
-                const char *name;
-                model_action *run;
-        } actions[] = {{"list", list}, {"add", add}, {"activate", activate}, {"rollback", rollback}, {"train", train}};
-        for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
-                if (strcmp(name, actions[i].name) == 0)
-                        return actions[i].run;
-        return NULL;
-}
-
 static int run(const struct cli *cli, const struct settings *settings, struct settings_args *operands)
 {
-        struct cli_admin *admin;
-        struct err_note note = {.text = ""};
+        static const struct cli_action actions[] = {{"list", list}, {"add", add}, {"activate", activate},
+                                                    {"rollback", rollback}, {"train", train}, {NULL, NULL}};
         (void)cli;
-        if (operands->count == 0)
-                return cli_complain(CLI_USAGE, "`triaged model` needs list, add, activate, rollback or train; see --help");
-        model_action *action = find_action(operands->items[0]);
-        if (!action)
-                return cli_complain(CLI_USAGE, "`triaged model %s` does not exist; see --help", operands->items[0]);
-        if (cli_admin_open(settings, &admin, &note) != ERR_OK)
-                return cli_complain(CLI_FAILED, "%s", note.text);
-        struct json_parser *parser = cli_parser_new();
-        operands->items++;
-        operands->count--;
-        int status = action(cli_admin(admin), parser, operands);
-        json_parser_free(parser);
-        cli_admin_close(admin);
-        return status;
+        return cli_run_action(settings, operands, "model", actions, "list, add, activate, rollback or train");
 }
 
 const struct cli_command cli_model = {

@@ -98,7 +98,7 @@ def test_more_keys_than_a_server_loads_are_refused(make_server):
     assert done.returncode == 1 and "100000" in done.stderr, done
     server.stop()
     server.launch()
-    wait_until(lambda: server.events("started"), 10, "the start with all keys")
+    wait_until(lambda: server.events("started"), 30, "the start with all keys")
     server.stop()
 
 
