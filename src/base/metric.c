@@ -162,13 +162,22 @@ static void sum_up(struct metric_slab *total)
         pthread_mutex_unlock(&lock);
 }
 
+static void append_escaped(struct buf *buf, const char *value)
+{
+        for (; *value; value++) {
+                if (*value == '"' || *value == '\\')
+                        buf_append_char(buf, '\\');
+                buf_append_char(buf, *value == '\n' ? ' ' : *value);
+        }
+}
+
 /* Opens the braces before the first label. */
 static void append_label(struct buf *buf, const char *name, const char *value, bool *has_any)
 {
         buf_append_char(buf, *has_any ? ',' : '{');
         buf_append_str(buf, str_from(name));
         buf_append_str(buf, STR("=\""));
-        buf_append_str(buf, str_from(value));
+        append_escaped(buf, value);
         buf_append_char(buf, '"');
         *has_any = true;
 }
@@ -248,6 +257,27 @@ static void append_metric(struct buf *buf, const struct info *info, const struct
         }
 }
 
+static struct buf info_lines = {.max_bytes = METRIC_INFO_BYTES};
+
+void metric_add_info(const char *name, const char *help, const struct metric_fact *facts, size_t count)
+{
+        static const char *last = "";
+        struct buf line;
+        bool has_any = false;
+        buf_init(&line, METRIC_INFO_BYTES);
+        if (strcmp(name, last) != 0)
+                buf_printf(&line, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name);
+        buf_append_str(&line, str_from(name));
+        for (size_t i = 0; i < count; i++)
+                append_label(&line, facts[i].name, facts[i].value, &has_any);
+        buf_append_str(&line, STR("} 1\n"));
+        if (!line.is_over && line.len <= info_lines.max_bytes - info_lines.len) {
+                buf_append_str(&info_lines, buf_str(&line));
+                last = name;
+        }
+        buf_deinit(&line);
+}
+
 void metric_render(struct buf *buf)
 {
         if (sampler)
@@ -256,6 +286,7 @@ void metric_render(struct buf *buf)
         sum_up(&total);
         for (enum metric metric = 0; metric < METRIC_COUNT; metric++)
                 append_metric(buf, &table[metric], &total);
+        buf_append_str(buf, buf_str(&info_lines));
 }
 
 double metric_value(enum metric metric, uint32_t label)

@@ -103,6 +103,16 @@ enum metric_label_STATUS metric_status(unsigned status);
  * input or output itself. Before other threads start; NULL for none. */
 void metric_set_sampler(void (*sample)(void *arg), void *arg);
 
+/* Facts that do not change while the process runs, as labels of a gauge that is 1, to be joined to others:
+ * `triaged_llm_upstream_info{upstream="1",gen_ai_request_model="gpt-4o"} 1`. Those of one name follow each other.
+ * Before other threads start; what does not fit into METRIC_INFO_BYTES in all is left out. */
+enum { METRIC_INFO_BYTES = 8192 };
+struct metric_fact {
+        const char *name;
+        const char *value;
+};
+void metric_add_info(const char *name, const char *help, const struct metric_fact *facts, size_t count);
+
 /* Appends all metrics in Prometheus' text format 0.0.4. Series of two labels that are still 0 are
  * left out. Any thread. */
 void metric_render(struct buf *buf);

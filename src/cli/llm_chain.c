@@ -161,6 +161,20 @@ static enum err read_upstream(struct llm_chain *chain, size_t i, struct err_note
         return ERR_OK;
 }
 
+/* The metrics name an upstream by its place in the chain, from 1; this says what stands there. */
+static void tell_upstream(const struct llm_upstream *facts, size_t i)
+{
+        const char place[] = {(char)('1' + i), '\0'};
+        const struct metric_fact labels[] = {
+                {"upstream", place},
+                {"name", facts->name},
+                {"gen_ai_operation_name", "chat"},
+                {"gen_ai_request_model", facts->model},
+        };
+        metric_add_info("triaged_llm_upstream_info", "What stands at that place of the chain of LLMs.", labels,
+                        sizeof labels / sizeof *labels);
+}
+
 static void open_guards(struct llm_chain *chain)
 {
         const struct settings *settings = chain->settings;
@@ -172,6 +186,7 @@ static void open_guards(struct llm_chain *chain)
                 chain->guards.breakers[i] = breaker_new(&rules, random_fraction, breaker_changed, watch);
                 gate_init(&chain->guards.gates[i], (uint32_t)chain->configs[i].http.max_calls);
                 show_state(watch, BREAKER_CLOSED);
+                tell_upstream(&chain->configs[i].facts, i);
         }
         retry_budget_init(&chain->guards.retries, settings->llm_retry_percent, settings->llm_retry_reserve,
                           RETRIES_SAVED_UP);

@@ -279,6 +279,7 @@ def test_tokens_and_cost_are_counted(make_llm, fake):
     assert total(samples, "triaged_llm_attempts_total", upstream="1", status="ok") == 3
     assert total(samples, "triaged_llm_attempts_total") == 3
     assert total(samples, "gen_ai_client_operation_duration_seconds_count") == 3
+    assert total(samples, "triaged_llm_upstream_info", upstream="1", gen_ai_request_model="asked-model") == 1
     assert total(samples, "triaged_added_duration_seconds_count") == 3
     assert total(samples, "triaged_decisions_total", source="llm") == 3
 

@@ -246,6 +246,19 @@ static void statuses_find_their_label(void **state)
         assert_int_equal(metric_status(1200), METRIC_STATUS_OTHER);
 }
 
+static void facts_are_labels_of_a_gauge(void **state)
+{
+        (void)state;
+        const struct metric_fact facts[] = {{"a", "plain"}, {"b", "with \"quotes\", \\ and\na line"}};
+        metric_add_info("facts_info", "Facts.", facts, 2);
+        metric_add_info("facts_info", "Facts.", facts, 1);
+        struct buf buf = render();
+        assert_true(has_line(buf_str(&buf), "# TYPE facts_info gauge"));
+        assert_true(has_line(buf_str(&buf), "facts_info{a=\"plain\",b=\"with \\\"quotes\\\", \\\\ and a line\"} 1"));
+        assert_true(has_line(buf_str(&buf), "facts_info{a=\"plain\"} 1"));
+        buf_deinit(&buf);
+}
+
 static void labels_are_the_names_of_their_enums(void **state)
 {
         (void)state;
@@ -292,6 +305,7 @@ int main(void)
                 cmocka_unit_test(what_ended_threads_counted_stays),
                 cmocka_unit_test(sampled_values_are_taken_at_each_scrape),
                 cmocka_unit_test(statuses_find_their_label),
+                cmocka_unit_test(facts_are_labels_of_a_gauge),
                 cmocka_unit_test(labels_are_the_names_of_their_enums),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
