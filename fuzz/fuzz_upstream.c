@@ -67,8 +67,11 @@ static void on_done(struct upstream_call *call)
         check_head(buf_str(&call->head_in));
 }
 
+/* As if the next attempt to connect had failed: no other connection is opened in the place of ours. */
 static void turn(void)
 {
+        upstream->retry_at_ms = INT64_MAX / 2;
+        upstream->failure = UPSTREAM_CONNECT;
         uv_run(loop_uv(loop), UV_RUN_NOWAIT);
 }
 
@@ -90,8 +93,6 @@ static struct upstream_connection *open_connection(bool is_http2)
         struct upstream_connection *connection = upstream_connection_new(upstream);
         upstream_connection_become(connection, UPSTREAM_AT_TCP);
         upstream_connection_established(connection, is_http2 ? &upstream_http2 : &upstream_http1);
-        upstream->retry_at_ms = INT64_MAX / 2; /* as if the next attempt had failed: no other is opened in its place */
-        upstream->failure = UPSTREAM_CONNECT;
         return connection;
 }
 
