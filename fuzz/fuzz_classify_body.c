@@ -35,10 +35,10 @@ static void check_message(const struct classify_body *body)
 /* A pointer is repeated to the client and logged: it holds no personal data. */
 static void check_fields(const struct classify_body *body)
 {
-        assert(body->field_count >= 1 && body->field_count <= PROBLEM_MAX_FIELDS);
-        for (size_t i = 0; i < body->field_count; i++) {
-                struct str pointer = body->fields[i].pointer;
-                assert(body->fields[i].message && body->fields[i].message[0]);
+        assert(body->faults.count >= 1 && body->faults.count <= PROBLEM_MAX_FIELDS);
+        for (size_t i = 0; i < body->faults.count; i++) {
+                struct str pointer = body->faults.fields[i].pointer;
+                assert(body->faults.fields[i].message && body->faults.fields[i].message[0]);
                 assert(pointer.ptr && (pointer.len == 0 || pointer.ptr[0] == '/'));
                 assert(utf8_is_valid(pointer) && redact_is_clean(pointer));
         }
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (err == ERR_OK)
                 check_message(&body);
         if (err == ERR_OK)
-                assert(body.field_count == 0);
+                assert(body.faults.count == 0);
         else if (err == ERR_INVALID)
                 check_fields(&body);
         else

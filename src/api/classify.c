@@ -120,8 +120,8 @@ static void refuse_body(struct call *call, const struct classify_body *body, enu
         if (err == ERR_INVALID)
                 detail = (struct problem_detail){
                         .text = "The fields in `errors` are not valid",
-                        .fields = body->fields,
-                        .field_count = body->field_count,
+                        .fields = body->faults.fields,
+                        .field_count = body->faults.count,
                 };
         call_problem(call, PROBLEM_VALIDATION_ERROR, &detail);
 }
@@ -170,8 +170,8 @@ void classify_handle(struct call *call)
                                                      &is_valid_key);
         if (!err && !is_valid_key) {
                 err = ERR_INVALID;
-                body.fields[0] = (struct problem_field){STR("Idempotency-Key"), "one header of 1 to 255 characters"};
-                body.field_count = 1;
+                body.faults.count = 0;
+                problem_complain(&body.faults, STR("Idempotency-Key"), "one header of 1 to 255 characters");
         }
         if (err) {
                 refuse_body(call, &body, err, &note);

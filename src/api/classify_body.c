@@ -15,9 +15,7 @@ struct reader {
 
 static void complain(struct reader *r, struct str pointer, const char *message)
 {
-        struct classify_body *body = r->body;
-        if (body->field_count < PROBLEM_MAX_FIELDS)
-                body->fields[body->field_count++] = (struct problem_field){pointer, message};
+        problem_complain(&r->body->faults, pointer, message);
 }
 
 static bool has_nul(struct str text)
@@ -112,7 +110,7 @@ static void read_metadata(struct reader *r, struct json value)
         struct json_iter iter = json_iter(value);
         struct str key;
         struct json entry;
-        while (r->body->field_count < PROBLEM_MAX_FIELDS && json_next(&iter, &key, &entry))
+        while (r->body->faults.count < PROBLEM_MAX_FIELDS && json_next(&iter, &key, &entry))
                 if (json_type(entry) != JSON_NULL)
                         read_entry(r, key, entry);
         struct str locale = message_metadata(message, STR("locale")).raw;
@@ -156,11 +154,11 @@ enum err classify_body_read(struct json_parser *parser, struct str body, struct 
         struct json_iter iter = json_iter(root);
         struct str name;
         struct json value;
-        while (ret_body->field_count < PROBLEM_MAX_FIELDS && json_next(&iter, &name, &value))
+        while (ret_body->faults.count < PROBLEM_MAX_FIELDS && json_next(&iter, &name, &value))
                 read_member(&r, name, value);
         if (!json_find(root, STR("message"), &value))
                 complain(&r, STR("/message"), "is required");
         if (arena->is_full)
                 return err_set(note, ERR_TOO_LARGE, "the request needs more memory than one may take");
-        return ret_body->field_count ? ERR_INVALID : ERR_OK;
+        return ret_body->faults.count ? ERR_INVALID : ERR_OK;
 }

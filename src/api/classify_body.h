@@ -13,8 +13,7 @@
 struct classify_body {
         struct message message; /* strings are copies in the arena; received_at_ms is the caller's */
         bool is_too_long;       /* the text was cut after MESSAGE_MAX_POINTS */
-        struct problem_field fields[PROBLEM_MAX_FIELDS];
-        size_t field_count; /* 0: the body is valid */
+        struct problem_faults faults; /* none: the body is valid */
 };
 
 /* Reads the document. ERR_SYNTAX (note says why) when it is not JSON at all, ERR_TOO_LARGE when the

@@ -18,18 +18,6 @@ struct submission {
         struct call *call; /* NULL once the client is gone */
 };
 
-/* What is wrong with the body. */
-struct faults {
-        struct problem_field fields[PROBLEM_MAX_FIELDS];
-        size_t count;
-};
-
-static void complain(struct faults *faults, struct str pointer, const char *message)
-{
-        if (faults->count < PROBLEM_MAX_FIELDS)
-                faults->fields[faults->count++] = (struct problem_field){pointer, message};
-}
-
 static void write_answer(const struct submission *submission, struct buf *buf)
 {
         const struct store_feedback *feedback = &submission->feedback;
@@ -117,31 +105,31 @@ static const struct {
         {STR_INIT("comment"), STR_INIT("/comment"), read_comment, "must be a string of at most 2000 characters"},
 };
 
-static void read_member(struct str name, struct json value, struct submission *submission, struct faults *faults)
+static void read_member(struct str name, struct json value, struct submission *submission, struct problem_faults *faults)
 {
         for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
                 if (!str_equal(name, members[i].name))
                         continue;
                 if (json_type(value) != JSON_NULL && !members[i].read(value, submission))
-                        complain(faults, members[i].pointer, members[i].message);
+                        problem_complain(faults, members[i].pointer, members[i].message);
                 return;
         }
-        complain(faults, STR(""), "has a member that is not known here");
+        problem_complain(faults, STR(""), "has a member that is not known here");
 }
 
 /* An intent names its category, but for `other`, which is of any. */
-static void check_labels(struct store_feedback *feedback, struct faults *faults)
+static void check_labels(struct store_feedback *feedback, struct problem_faults *faults)
 {
         bool is_named = feedback->intent != INTENT_NONE && feedback->intent != INTENT_OTHER;
         if (is_named && feedback->category == CATEGORY_COUNT)
                 feedback->category = intent_category(feedback->intent);
         if (is_named && feedback->category != intent_category(feedback->intent))
-                complain(faults, STR("/intent"), "is not an intent of that category");
+                problem_complain(faults, STR("/intent"), "is not an intent of that category");
         if (feedback->is_right && (feedback->intent != INTENT_NONE || feedback->category != CATEGORY_COUNT))
-                complain(faults, STR("/verdict"), "a right decision needs no other category or intent");
+                problem_complain(faults, STR("/verdict"), "a right decision needs no other category or intent");
 }
 
-static enum err read_body(struct call *call, struct submission *submission, struct faults *faults)
+static enum err read_body(struct call *call, struct submission *submission, struct problem_faults *faults)
 {
         struct json root, value;
         struct str name;
@@ -149,14 +137,14 @@ static enum err read_body(struct call *call, struct submission *submission, stru
         if (err)
                 return err;
         if (json_type(root) != JSON_OBJECT) {
-                complain(faults, STR(""), "the body must be a JSON object");
+                problem_complain(faults, STR(""), "the body must be a JSON object");
                 return ERR_INVALID;
         }
         struct json_iter iter = json_iter(root);
         while (json_next(&iter, &name, &value))
                 read_member(name, value, submission, faults);
         if (!json_find(root, STR("verdict"), &value) || json_type(value) == JSON_NULL)
-                complain(faults, STR("/verdict"), "is required");
+                problem_complain(faults, STR("/verdict"), "is required");
         if (faults->count == 0)
                 check_labels(&submission->feedback, faults);
         return faults->count ? ERR_INVALID : ERR_OK;
@@ -185,7 +173,7 @@ static struct submission *submission_new(struct call *call, struct record_id id)
 void feedback_handle(struct call *call)
 {
         struct record_id id;
-        struct faults faults = {0};
+        struct problem_faults faults = {0};
         struct store *store = call->api->config.env.store;
         if (!call_record_id(call, STR("msg_"), &id)) {
                 call_problem(call, PROBLEM_NOT_FOUND, NULL);

@@ -139,6 +139,12 @@ static void write_safety(struct json_writer *w, const struct problem_detail *det
         json_close(w, '}');
 }
 
+void problem_complain(struct problem_faults *faults, struct str pointer, const char *message)
+{
+        if (faults->count < PROBLEM_MAX_FIELDS)
+                faults->fields[faults->count++] = (struct problem_field){pointer, message};
+}
+
 void problem_write(enum problem problem, const struct problem_detail *detail, struct str instance,
                    const struct ident *request_id, struct buf *buf)
 {

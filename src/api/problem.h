@@ -27,6 +27,13 @@ struct problem_field {
         const char *message;
 };
 
+/* All that is wrong with one request, up to the maximum. Zeroed: nothing. */
+struct problem_faults {
+        struct problem_field fields[PROBLEM_MAX_FIELDS];
+        size_t count;
+};
+void problem_complain(struct problem_faults *faults, struct str pointer, const char *message);
+
 /* What a problem says besides its table row. Zeroed: nothing more. */
 struct problem_detail {
         const char *text; /* NULL: the title again */

@@ -24,18 +24,6 @@ struct ticket_call {
         } op;
 };
 
-/* What is wrong with a request. */
-struct faults {
-        struct problem_field fields[PROBLEM_MAX_FIELDS];
-        size_t count;
-};
-
-static void complain(struct faults *faults, struct str pointer, const char *message)
-{
-        if (faults->count < PROBLEM_MAX_FIELDS)
-                faults->fields[faults->count++] = (struct problem_field){pointer, message};
-}
-
 static struct ticket_call *ticket_call_new(struct call *call, size_t max_bytes)
 {
         struct arena arena;
@@ -56,7 +44,7 @@ static void ticket_call_free(struct ticket_call *ticket_call)
         arena_deinit(&arena);
 }
 
-static void refuse(struct ticket_call *ticket_call, const struct faults *faults)
+static void refuse(struct ticket_call *ticket_call, const struct problem_faults *faults)
 {
         const char *text = faults->count ? "What `errors` names is not valid" : "The body is not valid JSON";
         call_problem(ticket_call->call, PROBLEM_VALIDATION_ERROR,
@@ -98,22 +86,22 @@ static void listed(struct store_tickets_query *query)
         ticket_call_free(ticket_call);
 }
 
-static void read_filter(struct call *call, struct ticket_call *ticket_call, struct faults *faults)
+static void read_filter(struct call *call, struct ticket_call *ticket_call, struct problem_faults *faults)
 {
         struct str rest = call->request->query, name, value;
         while (query_next(&rest, &ticket_call->arena, &name, &value)) {
                 bool is_known;
                 const char *message = ticket_filter_set(&ticket_call->op.list.filter, name, value, &is_known);
                 if (!is_known)
-                        complain(faults, STR("query"), "has a parameter that is not known here");
+                        problem_complain(faults, STR("query"), "has a parameter that is not known here");
                 else if (message || !value.ptr)
-                        complain(faults, name, message ? message : "must have a value");
+                        problem_complain(faults, name, message ? message : "must have a value");
         }
 }
 
 void tickets_handle(struct call *call)
 {
-        struct faults faults = {0};
+        struct problem_faults faults = {0};
         struct store *store = call->api->config.env.store;
         struct ticket_call *ticket_call = ticket_call_new(call, PAGE_ARENA_BYTES);
         ticket_call->op.list = (struct store_tickets_query){.arena = &ticket_call->arena, .done = listed};
@@ -203,7 +191,7 @@ static struct ticket_call *change_new(struct call *call)
         return ticket_call;
 }
 
-static void set_field(struct ticket_call *ticket_call, struct str name, struct json value, struct faults *faults)
+static void set_field(struct ticket_call *ticket_call, struct str name, struct json value, struct problem_faults *faults)
 {
         struct str text = {0};
         const char *message = "must be a string";
@@ -213,10 +201,10 @@ static void set_field(struct ticket_call *ticket_call, struct str name, struct j
         else if (is_text || json_type(value) == JSON_NULL)
                 message = ticket_change_set(&ticket_call->op.change.change, name, arena_copy(&ticket_call->arena, text));
         if (message)
-                complain(faults, problem_pointer(&ticket_call->arena, "", name), message);
+                problem_complain(faults, problem_pointer(&ticket_call->arena, "", name), message);
 }
 
-static void set_comment(struct ticket_call *ticket_call, struct str name, struct json value, struct faults *faults)
+static void set_comment(struct ticket_call *ticket_call, struct str name, struct json value, struct problem_faults *faults)
 {
         struct raw_text text = {0};
         struct safe_text safe;
@@ -230,13 +218,13 @@ static void set_comment(struct ticket_call *ticket_call, struct str name, struct
                                   : "cannot be redacted";
         }
         if (message)
-                complain(faults, problem_pointer(&ticket_call->arena, "", name), message);
+                problem_complain(faults, problem_pointer(&ticket_call->arena, "", name), message);
 }
 
-typedef void read_member(struct ticket_call *ticket_call, struct str name, struct json value, struct faults *faults);
+typedef void read_member(struct ticket_call *ticket_call, struct str name, struct json value, struct problem_faults *faults);
 
 /* False when the body is not one of this request. */
-static bool read_body(struct ticket_call *ticket_call, read_member *read, struct faults *faults)
+static bool read_body(struct ticket_call *ticket_call, read_member *read, struct problem_faults *faults)
 {
         struct call *call = ticket_call->call;
         struct json root, value;
@@ -244,7 +232,7 @@ static bool read_body(struct ticket_call *ticket_call, read_member *read, struct
         if (json_parse(call->api->parser, call->request->body, &root, NULL) != ERR_OK)
                 return false;
         if (json_type(root) != JSON_OBJECT) {
-                complain(faults, STR(""), "the body must be a JSON object");
+                problem_complain(faults, STR(""), "the body must be a JSON object");
                 return false;
         }
         struct json_iter iter = json_iter(root);
@@ -253,7 +241,7 @@ static bool read_body(struct ticket_call *ticket_call, read_member *read, struct
         return faults->count == 0;
 }
 
-static void start_change(struct ticket_call *ticket_call, const struct faults *faults, bool is_valid)
+static void start_change(struct ticket_call *ticket_call, const struct problem_faults *faults, bool is_valid)
 {
         struct call *call = ticket_call->call;
         struct store *store = call->api->config.env.store;
@@ -287,7 +275,7 @@ static bool read_if_match(const struct call *call, int64_t *ret_version)
 
 void ticket_change_handle(struct call *call)
 {
-        struct faults faults = {0};
+        struct problem_faults faults = {0};
         struct ticket_call *ticket_call = change_new(call);
         if (!ticket_call)
                 return;
@@ -297,19 +285,19 @@ void ticket_change_handle(struct call *call)
                 return;
         }
         if (!read_if_match(call, &ticket_call->op.change.if_version))
-                complain(&faults, STR("If-Match"), "must be the ETag of the ticket, or *");
+                problem_complain(&faults, STR("If-Match"), "must be the ETag of the ticket, or *");
         bool is_valid = read_body(ticket_call, set_field, &faults);
         start_change(ticket_call, &faults, is_valid);
 }
 
 void ticket_comment_handle(struct call *call)
 {
-        struct faults faults = {0};
+        struct problem_faults faults = {0};
         struct ticket_call *ticket_call = change_new(call);
         if (!ticket_call)
                 return;
         bool is_valid = read_body(ticket_call, set_comment, &faults);
         if (is_valid && !ticket_changes(&ticket_call->op.change.change, TICKET_FIELD_COMMENT))
-                complain(&faults, STR("/text"), "is required");
+                problem_complain(&faults, STR("/text"), "is required");
         start_change(ticket_call, &faults, faults.count == 0 && is_valid);
 }

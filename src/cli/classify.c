@@ -175,7 +175,7 @@ static int classify_line(struct scene *scene, const struct buf *line, size_t num
         arena_init(&arena, ARENA_BYTES);
         enum err err = classify_body_read(scene->parser, str_trim(buf_str(line)), &arena, &body, &note);
         if (err == ERR_INVALID)
-                print_bad_line(scene, number, body.fields[0].message, body.fields[0].pointer);
+                print_bad_line(scene, number, body.faults.fields[0].message, body.faults.fields[0].pointer);
         else if (err)
                 print_bad_line(scene, number, note.text, (struct str){0});
         else if (body.is_too_long)

@@ -42,7 +42,7 @@ static int tear_down_arena(void **state)
 static enum err read_text(struct str json)
 {
         note.text[0] = '\0';
-        body.field_count = 77;
+        body.faults.count = 77;
         return classify_body_read(parser, json, &arena, &body, &note);
 }
 
@@ -57,9 +57,9 @@ static const char *complaints(void)
         static char all[4096];
         size_t used = 0;
         all[0] = '\0';
-        for (size_t i = 0; i < body.field_count; i++)
+        for (size_t i = 0; i < body.faults.count; i++)
                 used += (size_t)snprintf(all + used, sizeof all - used, "%s%.*s %s", i ? "; " : "",
-                                         STR_ARGS(body.fields[i].pointer), body.fields[i].message);
+                                         STR_ARGS(body.faults.fields[i].pointer), body.faults.fields[i].message);
         return all;
 }
 
@@ -79,7 +79,7 @@ static void a_message_alone_is_enough(void **state)
         assert_int_equal(body.message.points, 5);
         assert_int_equal(body.message.metadata_count, 0);
         assert_false(body.is_too_long);
-        assert_int_equal(body.field_count, 0);
+        assert_int_equal(body.faults.count, 0);
 }
 
 static void each_channel_is_read(void **state)
@@ -187,7 +187,7 @@ static void the_list_of_bad_fields_has_an_end(void **state)
                 used += (size_t)snprintf(text + used, sizeof text - used, ",\"x%d\":1", i);
         snprintf(text + used, sizeof text - used, "}");
         assert_int_equal(read_json(text), ERR_INVALID);
-        assert_int_equal(body.field_count, PROBLEM_MAX_FIELDS);
+        assert_int_equal(body.faults.count, PROBLEM_MAX_FIELDS);
 }
 
 static void what_is_not_json_is_told_as_that(void **state)
