@@ -57,13 +57,7 @@ static void finish(struct slot *slot, bool is_consulted)
 {
         struct run *run = slot->run;
         const struct consult_question *question = &slot->question;
-        const struct consulted came_of = {
-                .status = question->status,
-                .answer = &question->answer,
-                .model = question->model,
-                .prompt_version = question->prompt_version,
-                .is_cached = question->is_cached,
-        };
+        const struct consulted came_of = consult_outcome(question);
         struct verdict verdict = decide(run->snapshot, &slot->sighting.finding, &slot->sighting.classified,
                                         is_consulted ? &came_of : NULL, &slot->arena);
         eval_take_verdict(run->evaluation, slot->row, &verdict, &slot->sighting);

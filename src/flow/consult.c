@@ -142,6 +142,17 @@ static void leave(struct consult_question *question)
                 flight_cancel(flight);
 }
 
+struct consulted consult_outcome(const struct consult_question *question)
+{
+        return (struct consulted){
+                .status = question->status,
+                .answer = &question->answer,
+                .model = question->model,
+                .prompt_version = question->prompt_version,
+                .is_cached = question->is_cached,
+        };
+}
+
 void consult_leave(struct consult_question *question)
 {
         assert(question->flight);

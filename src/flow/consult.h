@@ -20,6 +20,7 @@
 #define FLOW_CONSULT_H
 
 #include "base/trace_context.h"
+#include "flow/decide.h"
 #include "guard/answer_cache.h"
 #include "guard/breaker.h"
 #include "guard/gate.h"
@@ -86,6 +87,9 @@ struct consult_question {
 /* True: it has ended, and `done` will not run. Otherwise `done` runs exactly once, unless the question
  * is taken back. */
 bool consult_ask(struct consult *consult, struct consult_question *question);
+
+/* What has come of a question that has ended; borrows from it. */
+struct consulted consult_outcome(const struct consult_question *question);
 
 /* Takes a question back that has not ended. */
 void consult_leave(struct consult_question *question);

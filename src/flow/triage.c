@@ -389,13 +389,7 @@ static enum state consult(struct triage *t)
 static enum state decide_all(struct triage *t)
 {
         const struct consult_question *question = &t->question;
-        const struct consulted came_of = {
-                .status = question->status,
-                .answer = &question->answer,
-                .model = question->model,
-                .prompt_version = question->prompt_version,
-                .is_cached = question->is_cached,
-        };
+        const struct consulted came_of = consult_outcome(question);
         bool is_unanswered = t->is_consulted && question->status != LLM_OK;
         if (is_unanswered)
                 METRIC_ADD(LLM_UNANSWERED, question->status, 1);
