@@ -45,13 +45,12 @@ static bool add_piece(const struct scan *scan, struct value *value, const struct
         if (value->len + piece.len > PLAIN_MAX)
                 return false;
         for (size_t i = 0; i < piece.len; i++) {
-                char c = piece.ptr[i];
-                bool is_digit = c >= '0' && c <= '9';
-                if (!is_digit && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+                char c = plain_char(piece.ptr[i]);
+                if (!c)
                         return false;
-                value->digits += is_digit;
-                value->letters += !is_digit;
-                value->plain[value->len++] = is_digit ? c : (char)(c & ~0x20);
+                value->digits += c <= '9';
+                value->letters += c > '9';
+                value->plain[value->len++] = c;
         }
         value->end = token->end;
         return true;

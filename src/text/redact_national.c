@@ -37,11 +37,10 @@ static bool add(const struct scan *scan, struct candidate *candidate, const stru
         if (candidate->count == GROUPS_MAX || candidate->len + piece.len > PLAIN_MAX || piece.len > LONGEST)
                 return false;
         for (size_t i = 0; i < piece.len; i++) {
-                char c = piece.ptr[i];
-                bool is_digit = c >= '0' && c <= '9';
-                if (!is_digit && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+                char c = plain_char(piece.ptr[i]);
+                if (!c)
                         return false;
-                candidate->plain[candidate->len++] = is_digit ? c : (char)(c & ~0x20);
+                candidate->plain[candidate->len++] = c;
         }
         candidate->groups[candidate->count++] = (char)('0' + piece.len);
         candidate->end = token->end;

@@ -42,6 +42,15 @@ static inline const struct token *scan_token(const struct scan *scan, ptrdiff_t 
         return (size_t)i < scan->count ? &scan->tokens[i] : &token_none;
 }
 
+/* A letter or digit as numbers are compared, in capitals; NUL for any other byte. */
+static inline char plain_char(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c;
+        char upper = (char)(c & ~0x20);
+        return upper >= 'A' && upper <= 'Z' ? upper : '\0';
+}
+
 static inline struct str token_text(const struct scan *scan, const struct token *token)
 {
         return (struct str){scan->text.ptr + token->start, token->end - token->start};
