@@ -135,6 +135,13 @@ static void log_started(const struct parts *parts, struct str address)
         snapshot_unpin(snapshot);
 }
 
+static enum err start_jobs(struct parts *parts, struct err_note *note)
+{
+        parts->job_table[JOB_MEMORY] = (struct job){"memory", memory_keeper_run, &parts->memory_keeper};
+        parts->jobs = jobs_start(parts->job_table, JOB_COUNT);
+        return parts->jobs ? ERR_OK : err_set(note, ERR_UNAVAILABLE, "no thread for the jobs");
+}
+
 static enum err start(struct parts *parts, struct err_note *note)
 {
         char text[512];
@@ -146,6 +153,8 @@ static enum err start(struct parts *parts, struct err_note *note)
                 err = open_workers(parts, &address, text, sizeof text, note);
         if (!err)
                 err = control_start(parts, note);
+        if (!err)
+                err = start_jobs(parts, note);
         if (err)
                 return err;
         for (size_t i = 0; i < parts->worker_count; i++)
@@ -201,6 +210,7 @@ static void close_sockets(struct parts *parts)
         for (size_t i = 0; i < parts->worker_count; i++)
                 worker_stop(parts->workers[i]);
         control_stop(parts);
+        jobs_stop(parts->jobs);
         for (size_t i = 0; i < parts->worker_count; i++)
                 worker_free(parts->workers[i]);
 }

@@ -63,7 +63,6 @@ enum err control_start(struct parts *parts, struct err_note *note)
         };
         struct server_handlers handlers = control_handlers(parts->control);
         parts->control_server = server_new(parts->control_loop, fd, &limits, &handlers);
-        memory_keeper_start(&parts->memory_keeper, parts->control_loop);
         if (pthread_create(&parts->control_thread, NULL, control_main, parts) != 0)
                 abort();
         return ERR_OK;

@@ -27,15 +27,12 @@ bool memory_keeper_look(struct memory_keeper *keeper)
         return is_due;
 }
 
-static void on_timer(struct timer *timer)
+int64_t memory_keeper_run(void *arg)
 {
-        struct memory_keeper *keeper = list_item(timer, struct memory_keeper, timer);
-        memory_keeper_look(keeper);
-        loop_timer_start(keeper->loop, timer, keeper->wait_ms);
-}
-
-void memory_keeper_start(struct memory_keeper *keeper, struct loop *loop)
-{
-        *keeper = (struct memory_keeper){.loop = loop, .timer.fire = on_timer, .wait_ms = FIRST_WAIT_MS};
-        loop_timer_start(loop, &keeper->timer, keeper->wait_ms);
+        struct memory_keeper *keeper = arg;
+        if (keeper->wait_ms)
+                memory_keeper_look(keeper);
+        else
+                keeper->wait_ms = FIRST_WAIT_MS;
+        return keeper->wait_ms;
 }

@@ -10,16 +10,15 @@
 #ifndef APP_MEMORY_KEEPER_H
 #define APP_MEMORY_KEEPER_H
 
-#include "net/loop.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 struct memory_keeper {
-        struct loop *loop;
-        struct timer timer;
-        int64_t wait_ms; /* before the next look */
+        int64_t wait_ms; /* before the next look; 0 at first */
 };
 
-/* Ends with the loop, which must not be one of those that serve. */
-void memory_keeper_start(struct memory_keeper *keeper, struct loop *loop);
+/* A job of app/jobs.h; `arg` is a struct memory_keeper. */
+int64_t memory_keeper_run(void *arg);
 
 /* What it does when it has waited. Returns whether it has trimmed. */
 bool memory_keeper_look(struct memory_keeper *keeper);

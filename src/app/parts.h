@@ -8,6 +8,7 @@
 #include "adapt/store_sqlite.h"
 #include "api/api.h"
 #include "api/control.h"
+#include "app/jobs.h"
 #include "app/log_json.h"
 #include "app/memory_keeper.h"
 #include "app/otlp.h"
@@ -17,6 +18,9 @@
 #include <stdatomic.h>
 
 enum { APP_MAX_WORKERS = 256 };
+
+/* What runs by the clock (app/jobs.h), in the order of the table in app.c. */
+enum { JOB_MEMORY, JOB_COUNT };
 
 struct parts {
         const struct settings *settings;
@@ -47,7 +51,9 @@ struct parts {
         pthread_t control_thread;
         struct task control_close;
         struct timer control_idle_check;
-        struct memory_keeper memory_keeper; /* on the control loop */
+        struct memory_keeper memory_keeper;
+        struct job job_table[JOB_COUNT];
+        struct jobs *jobs;
 };
 
 /* Opens everything but the sockets. On failure, parts_close() still has to be called. */
