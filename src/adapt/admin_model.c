@@ -136,6 +136,7 @@ enum err model_add(struct operation *op)
 struct labels {
         struct labelled_lines learnt;
         struct labelled_lines held_back;
+        struct labelled_lines rehearsed;
 };
 
 /* What a model makes of the labels that were held back. */
@@ -242,19 +243,38 @@ static enum err judge(struct operation *op, const struct labels *labels, const s
         return err;
 }
 
+static void init_labels(struct labels *labels)
+{
+        labelled_lines_init(&labels->learnt);
+        labelled_lines_init(&labels->held_back);
+        labelled_lines_init(&labels->rehearsed);
+}
+
+static void deinit_labels(struct labels *labels)
+{
+        labelled_lines_deinit(&labels->learnt);
+        labelled_lines_deinit(&labels->held_back);
+        labelled_lines_deinit(&labels->rehearsed);
+}
+
 enum err model_train(struct operation *op)
 {
         struct labels labels;
-        labelled_lines_init(&labels.learnt);
-        labelled_lines_init(&labels.held_back);
+        init_labels(&labels);
         enum err err = read_labels(op, &labels);
+        if (!err)
+                err = labelled_lines_add(&labels.rehearsed, "rehearsal", rehearsal_embedded(),
+                                         (struct labelled_options){0}, op->note);
         if (!err) {
-                const struct train_job job = {.lines = &labels.learnt, .false_alarms = train_false_alarms};
+                const struct train_job job = {
+                        .lines = &labels.learnt,
+                        .rehearsed = &labels.rehearsed,
+                        .false_alarms = train_false_alarms,
+                };
                 struct model_file *file = train_local(&job, (const void *)model_embedded().ptr);
                 err = judge(op, &labels, file);
                 free(file);
         }
-        labelled_lines_deinit(&labels.learnt);
-        labelled_lines_deinit(&labels.held_back);
+        deinit_labels(&labels);
         return err;
 }

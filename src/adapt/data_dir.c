@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapt/durable_file.h"
 #include "base/alloc.h"
 
 struct data_dir {
@@ -19,44 +20,13 @@ struct data_dir {
         int lock_fd;
 };
 
-static enum err say_errno(struct err_note *note, const char *path, const char *what)
-{
-        int error = errno;
-        enum err err = ERR_IO;
-        if (error == ENOSPC || error == EDQUOT)
-                err = ERR_NO_SPACE;
-        else if (error == EACCES || error == EPERM || error == EROFS)
-                err = ERR_FORBIDDEN;
-        else if (error == ENOENT || error == ENOTDIR)
-                err = ERR_NOT_FOUND;
-        return err_set(note, err, "%s: cannot %s: %s", path, what, strerrordesc_np(error));
-}
-
-/* A new entry lasts only when its parent directory has reached the disk as well. */
-static enum err sync_parent(const char *path, struct err_note *note)
-{
-        char *parent = alloc_copy(path, strlen(path));
-        for (size_t len = strlen(parent); len > 1 && parent[len - 1] == '/'; len--)
-                parent[len - 1] = '\0';
-        char *slash = strrchr(parent, '/');
-        if (slash)
-                slash[slash == parent] = '\0';
-        int fd = open(slash ? parent : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        bool is_synced = fd >= 0 && fsync(fd) == 0;
-        enum err err = is_synced ? ERR_OK : say_errno(note, path, "sync the parent directory");
-        if (fd >= 0)
-                close(fd);
-        free(parent);
-        return err;
-}
-
 static enum err create(const char *path, struct err_note *note)
 {
         if (mkdir(path, 0700) == 0)
-                return sync_parent(path, note);
+                return durable_file_sync_parent(path, note);
         if (errno == EEXIST)
                 return ERR_OK;
-        return say_errno(note, path, "create the data directory");
+        return durable_file_errno(note, path, "create the data directory");
 }
 
 static enum err say_held(const struct data_dir *dir, struct err_note *note)
@@ -75,9 +45,9 @@ static enum err take_lock(struct data_dir *dir, struct err_note *note)
 {
         dir->lock_fd = openat(dir->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (dir->lock_fd < 0)
-                return say_errno(note, dir->path, "open the lock file");
+                return durable_file_errno(note, dir->path, "open the lock file");
         if (flock(dir->lock_fd, LOCK_EX | LOCK_NB) != 0)
-                return errno == EWOULDBLOCK ? say_held(dir, note) : say_errno(note, dir->path, "lock");
+                return errno == EWOULDBLOCK ? say_held(dir, note) : durable_file_errno(note, dir->path, "lock");
         char pid[16];
         int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
         /* The lock is the kernel's; a pid that could not be written on a full disk harms nobody. */
@@ -96,7 +66,7 @@ enum err data_dir_open(const char *path, struct data_dir **ret_dir, struct err_n
         dir->lock_fd = -1;
         dir->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (dir->dir_fd < 0)
-                err = say_errno(note, path, "open the data directory");
+                err = durable_file_errno(note, path, "open the data directory");
         if (!err)
                 err = take_lock(dir, note);
         if (err) {
@@ -128,7 +98,7 @@ static enum err read_key(const struct data_dir *dir, int fd, struct digest *ret_
 {
         struct stat st;
         if (fstat(fd, &st) != 0)
-                return say_errno(note, dir->path, "look at digest.key");
+                return durable_file_errno(note, dir->path, "look at digest.key");
         if (st.st_mode & 077)
                 return err_set(note, ERR_FORBIDDEN, "%s/digest.key can be read by others: chmod 600 it",
                                dir->path);
@@ -142,22 +112,6 @@ static enum err read_key(const struct data_dir *dir, int fd, struct digest *ret_
         return ERR_OK;
 }
 
-/* Written aside and renamed, so that no crash leaves half a key under the name. */
-static enum err write_key(const struct data_dir *dir, const struct digest *key, struct err_note *note)
-{
-        int fd = openat(dir->dir_fd, "digest.key.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                        0600);
-        if (fd < 0)
-                return say_errno(note, dir->path, "create digest.key");
-        bool is_written = write(fd, key->bytes, sizeof key->bytes) == sizeof key->bytes && fsync(fd) == 0;
-        enum err err = is_written ? ERR_OK : say_errno(note, dir->path, "write digest.key");
-        close(fd);
-        if (!err && (renameat(dir->dir_fd, "digest.key.new", dir->dir_fd, "digest.key") != 0 ||
-                     fsync(dir->dir_fd) != 0))
-                err = say_errno(note, dir->path, "rename digest.key");
-        return err;
-}
-
 enum err data_dir_digest_key(const struct data_dir *dir, struct digest *ret_key, struct err_note *note)
 {
         int fd = openat(dir->dir_fd, "digest.key", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -167,10 +121,12 @@ enum err data_dir_digest_key(const struct data_dir *dir, struct digest *ret_key,
                 return err;
         }
         if (errno != ENOENT)
-                return say_errno(note, dir->path, "open digest.key");
+                return durable_file_errno(note, dir->path, "open digest.key");
         struct digest key;
         random_bytes(key.bytes, sizeof key.bytes);
-        enum err err = write_key(dir, &key, note);
+        char path[PATH_MAX];
+        snprintf(path, sizeof path, "%s/digest.key", dir->path);
+        enum err err = durable_file_write(path, (struct str){(const char *)key.bytes, sizeof key.bytes}, 0600, note);
         if (!err)
                 *ret_key = key;
         return err;

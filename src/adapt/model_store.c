@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapt/model_store.h"
 
+#include "adapt/durable_file.h"
 #include "base/alloc.h"
 #include "base/buf.h"
 
@@ -24,13 +25,6 @@ struct history {
         size_t count;
 };
 
-static enum err say_errno(struct err_note *note, const char *path, const char *what)
-{
-        int code = errno;
-        return err_set(note, code == ENOSPC ? ERR_NO_SPACE : code == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: cannot %s: %s",
-                       path, what, strerrordesc_np(code));
-}
-
 /* A version names a file: nothing but our own form of it. */
 static bool is_version(struct str version)
 {
@@ -47,48 +41,13 @@ static void file_path(const char *directory, struct str version, char path[PATH_
         snprintf(path, PATH_BYTES, "%s/models/%.*s%s", directory, STR_ARGS(version), suffix);
 }
 
-static enum err sync_directory(const char *directory, struct err_note *note)
-{
-        char path[PATH_BYTES];
-        snprintf(path, sizeof path, "%s/models", directory);
-        int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        bool is_synced = fd >= 0 && fsync(fd) == 0;
-        if (fd >= 0)
-                close(fd);
-        return is_synced ? ERR_OK : say_errno(note, path, "sync");
-}
-
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-        while (len > 0) {
-                ssize_t written = write(fd, bytes, len);
-                if (written < 0)
-                        return false;
-                bytes += written;
-                len -= (size_t)written;
-        }
-        return fsync(fd) == 0;
-}
-
 static enum err write_file(const char *directory, const char *path, struct str bytes, struct err_note *note)
 {
-        char aside[PATH_BYTES + 8];
-        snprintf(aside, sizeof aside, "%s/models", directory);
-        if (mkdir(aside, 0700) != 0 && errno != EEXIST)
-                return say_errno(note, aside, "create");
-        snprintf(aside, sizeof aside, "%s.new", path);
-        int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return say_errno(note, aside, "create");
-        enum err err = write_all(fd, bytes.ptr, bytes.len) ? ERR_OK : say_errno(note, aside, "write");
-        close(fd);
-        if (!err && rename(aside, path) != 0)
-                err = say_errno(note, path, "rename");
-        if (err) {
-                unlink(aside);
-                return err;
-        }
-        return sync_directory(directory, note);
+        char models[PATH_BYTES];
+        snprintf(models, sizeof models, "%s/models", directory);
+        if (mkdir(models, 0700) != 0 && errno != EEXIST)
+                return durable_file_errno(note, models, "create");
+        return durable_file_write(path, bytes, 0600, note);
 }
 
 /* At most `max` bytes. */
@@ -96,14 +55,14 @@ static enum err read_file(const char *path, void *bytes, size_t max, size_t *ret
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)
-                return say_errno(note, path, "open");
+                return durable_file_errno(note, path, "open");
         size_t len = 0;
         ssize_t got = 1;
         while (len < max && (got = read(fd, (char *)bytes + len, max - len)) > 0)
                 len += (size_t)got;
         close(fd);
         if (got < 0)
-                return say_errno(note, path, "read");
+                return durable_file_errno(note, path, "read");
         *ret_len = len;
         return ERR_OK;
 }
@@ -263,7 +222,7 @@ static enum err read_entries(const char *directory, struct model_store_entry *en
         snprintf(path, sizeof path, "%s/models", directory);
         DIR *dir = opendir(path);
         if (!dir && errno != ENOENT)
-                return say_errno(note, path, "read");
+                return durable_file_errno(note, path, "read");
         while (dir && count < max && (file = readdir(dir)) != NULL)
                 count += read_entry(directory, file->d_name, &entries[count]);
         if (dir)
@@ -291,8 +250,25 @@ enum err model_store_list(const char *directory, struct model_store_entry entrie
         return ERR_OK;
 }
 
+/* What a killed process had begun to write: nobody else writes here. */
+static void remove_leftovers(const char *directory)
+{
+        char path[PATH_BYTES];
+        struct dirent *file;
+        snprintf(path, sizeof path, "%s/models", directory);
+        DIR *dir = opendir(path);
+        while (dir && (file = readdir(dir)) != NULL) {
+                size_t len = strlen(file->d_name);
+                if (len > 4 && strcmp(file->d_name + len - 4, ".new") == 0)
+                        (void)unlinkat(dirfd(dir), file->d_name, 0);
+        }
+        if (dir)
+                closedir(dir);
+}
+
 static enum err prune(const char *directory, struct err_note *note)
 {
+        remove_leftovers(directory);
         struct model_store_entry entries[MODEL_STORE_LISTED];
         size_t count;
         enum err err = model_store_list(directory, entries, &count, note);
@@ -300,7 +276,7 @@ static enum err prune(const char *directory, struct err_note *note)
                 char path[PATH_BYTES];
                 file_path(directory, str_from(entries[i].version), path);
                 if (!entries[i].is_active && unlink(path) != 0 && errno != ENOENT)
-                        err = say_errno(note, path, "remove");
+                        err = durable_file_errno(note, path, "remove");
         }
         return err;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/csv.h"
 
+#include "base/json_writer.h"
+#include "base/json_reader.h"
+
 #include <string.h>
 
 static struct str take_plain_cell(struct str *rest)
@@ -95,4 +98,73 @@ enum csv_row csv_next(struct csv *csv)
                 }
                 csv->rest = (struct str){csv->rest.ptr + 1, csv->rest.len - 1};
         }
+}
+
+static struct str lower(struct arena *arena, struct str text)
+{
+        char *copy = arena_alloc(arena, text.len + 1);
+        for (size_t i = 0; copy && i < text.len; i++)
+                copy[i] = (char)(text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? text.ptr[i] | 32 : text.ptr[i]);
+        return copy ? (struct str){copy, text.len} : text;
+}
+
+/* The columns' names; false when one stands twice, is empty, or the needed one is missing. */
+static bool read_header(struct csv *csv, struct str needed, struct str ret_names[CSV_CELLS_MAX], size_t *ret_count)
+{
+        bool is_sound = csv_next(csv) == CSV_ROW, has_needed = false;
+        for (size_t i = 0; is_sound && i < csv->cell_count; i++) {
+                struct str name = lower(csv->arena, str_trim(csv->cells[i]));
+                is_sound = name.len > 0 && utf8_is_valid(name);
+                for (size_t before = 0; before < i; before++)
+                        is_sound = is_sound && !str_equal(name, ret_names[before]);
+                has_needed = has_needed || str_equal(name, needed);
+                ret_names[i] = name;
+        }
+        *ret_count = csv->cell_count;
+        return is_sound && has_needed;
+}
+
+/* NULL, or what is wrong with the row. */
+static const char *write_row(const struct csv *csv, const struct str *names, size_t count, struct buf *lines)
+{
+        struct json_writer w = {.buf = lines};
+        if (csv->cell_count != count)
+                return "not as many cells as the header row has";
+        json_open(&w, '{');
+        for (size_t i = 0; i < count; i++) {
+                struct str cell = str_trim(csv->cells[i]);
+                if (!utf8_is_valid(cell))
+                        return "not UTF-8";
+                if (cell.len == 0)
+                        continue;
+                json_key_str(&w, names[i]);
+                json_str(&w, cell);
+        }
+        json_close(&w, '}');
+        return NULL;
+}
+
+enum err csv_to_json_lines(struct str text, const char *needed, struct buf *lines, struct err_note *note)
+{
+        struct arena arena;
+        arena_init(&arena, text.len + CSV_CELLS_MAX + 4096);
+        struct csv csv = csv_from(text, &arena);
+        struct str names[CSV_CELLS_MAX];
+        size_t count, line = 1;
+        const char *fault = NULL;
+        if (!read_header(&csv, str_from(needed), names, &count)) {
+                arena_deinit(&arena);
+                return err_set(note, ERR_INVALID, "1: the first row must name the columns, each once, `%s` among them", needed);
+        }
+        for (enum csv_row row; !fault && (row = csv_next(&csv)) != CSV_END;) {
+                for (; line < csv.line; line++)
+                        buf_append_char(lines, '\n');
+                if (row != CSV_ROW)
+                        fault = row == CSV_UNCLOSED ? "a quoted cell is not closed" : "more than 32 cells";
+                else if (csv.cell_count > 1 || csv.cells[0].len > 0)
+                        fault = write_row(&csv, names, count, lines);
+        }
+        enum err err = fault ? err_set(note, ERR_INVALID, "%zu: %s", csv.line, fault) : ERR_OK;
+        arena_deinit(&arena);
+        return err || !lines->is_over ? err : err_set(note, ERR_TOO_LARGE, "more than fits into memory for it");
 }

@@ -8,6 +8,8 @@
 #define BASE_CSV_H
 
 #include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
 
 enum { CSV_CELLS_MAX = 32 };
 
@@ -30,5 +32,11 @@ static inline struct csv csv_from(struct str text, struct arena *arena)
 /* Reads the next row into `cells`; of a malformed one the rest of its first line is skipped. An empty line is a
  * row with one empty cell. */
 enum csv_row csv_next(struct csv *csv);
+
+/* A table with a header row, as JSON lines: an object a row, whose members are the columns' names in lower case
+ * and whose values are strings; an empty cell has no member. Each object stands in the line in which its row
+ * begins, so that whoever reads on can name it. Cells are trimmed. `needed` is a column that must be there.
+ * ERR_INVALID with the line in the note ("3: a quoted cell is not closed"), ERR_TOO_LARGE when the buf is full. */
+enum err csv_to_json_lines(struct str text, const char *needed, struct buf *lines, struct err_note *note) MUST_USE;
 
 #endif

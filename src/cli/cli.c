@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include "base/csv.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -150,6 +152,36 @@ enum err cli_read_file(const char *path, size_t max_bytes, struct buf *buf, stru
         if (err)
                 buf_deinit(buf);
         return err;
+}
+
+static bool is_csv(struct str path)
+{
+        return path.len > 4 && str_equal_nocase((struct str){path.ptr + path.len - 4, 4}, STR(".csv"));
+}
+
+enum err cli_read_rows(const char *path, size_t max_bytes, struct buf *buf, struct err_note *note)
+{
+        struct buf rows;
+        enum err err = cli_read_file(path, max_bytes, buf, note);
+        if (err)
+                return err;
+        struct str text = buf_str(buf);
+        bool is_marked = str_starts_with(text, STR("\xef\xbb\xbf"));
+        if (!is_marked && !is_csv(str_from(path)))
+                return ERR_OK;
+        if (is_marked)
+                text = (struct str){text.ptr + 3, text.len - 3};
+        buf_init(&rows, 2 * max_bytes);
+        if (is_csv(str_from(path)))
+                err = csv_to_json_lines(text, "text", &rows, note);
+        else
+                buf_append_str(&rows, text);
+        buf_deinit(buf);
+        *buf = rows;
+        if (!err)
+                return ERR_OK;
+        buf_deinit(buf);
+        return err_prefix(note, err, "%s:", path);
 }
 
 bool cli_read_line(struct buf *line)

@@ -77,6 +77,10 @@ bool cli_flush(void);
 /* A whole file or, for "-", stdin. ERR_TOO_LARGE over `max_bytes`. */
 enum err cli_read_file(const char *path, size_t max_bytes, struct buf *buf, struct err_note *note) MUST_USE;
 
+/* The same as JSON lines: of a file whose name ends in .csv each row becomes one (base/csv.h), and it must have a
+ * column `text`. A byte order mark is dropped. The note names file and line. */
+enum err cli_read_rows(const char *path, size_t max_bytes, struct buf *buf, struct err_note *note) MUST_USE;
+
 /* The next line of stdin without its end, over its maximum when it is too long; false behind the last one. */
 bool cli_read_line(struct buf *line);
 

@@ -2,7 +2,6 @@
 #include "cli/eval_rows.h"
 
 #include "base/alloc.h"
-#include "base/csv.h"
 #include "cli/cli.h"
 #include "cli/session.h"
 
@@ -133,78 +132,16 @@ static void read_json_lines(struct reader *reader, struct str text)
         json_parser_free(parser);
 }
 
-/* Where each field stands; false when a field stands twice or one that is needed nowhere. */
-static bool read_header(struct csv *csv, size_t ret_columns[FIELD_COUNT])
-{
-        for (enum field field = 0; field < FIELD_COUNT; field++) {
-                ret_columns[field] = CSV_CELLS_MAX;
-                for (size_t i = 0; i < csv->cell_count; i++) {
-                        if (!str_equal_nocase(str_trim(csv->cells[i]), field_names[field]))
-                                continue;
-                        if (ret_columns[field] != CSV_CELLS_MAX)
-                                return false;
-                        ret_columns[field] = i;
-                }
-        }
-        return ret_columns[FIELD_TEXT] != CSV_CELLS_MAX &&
-               (ret_columns[FIELD_CATEGORY] != CSV_CELLS_MAX || ret_columns[FIELD_INTENT] != CSV_CELLS_MAX);
-}
-
-static const char *read_cells(struct reader *reader, const struct csv *csv, const size_t columns[FIELD_COUNT])
-{
-        struct str fields[FIELD_COUNT] = {{0}};
-        for (enum field i = 0; i < FIELD_COUNT; i++) {
-                if (columns[i] == CSV_CELLS_MAX)
-                        continue;
-                if (columns[i] >= csv->cell_count)
-                        return "fewer cells than the header row has";
-                fields[i] = str_trim(csv->cells[columns[i]]);
-                if (!utf8_is_valid(fields[i]))
-                        return "not UTF-8";
-        }
-        return take_row(reader, fields, csv->line);
-}
-
-static void read_csv(struct reader *reader, struct str text)
-{
-        struct csv csv = csv_from(text, &reader->rows->arena);
-        size_t columns[FIELD_COUNT];
-        enum csv_row row = csv_next(&csv);
-        if (row != CSV_ROW || !read_header(&csv, columns)) {
-                complain(reader, 1, "the first row must name the columns `text` and `category` or `intent`, each once");
-                return;
-        }
-        for (bool goes_on = true; goes_on && (row = csv_next(&csv)) != CSV_END;) {
-                bool is_blank = row == CSV_ROW && csv.cell_count == 1 && csv.cells[0].len == 0;
-                const char *fault = row == CSV_UNCLOSED   ? "a quoted cell is not closed"
-                                    : row == CSV_TOO_WIDE ? "more than 32 cells"
-                                    : is_blank            ? NULL
-                                                          : read_cells(reader, &csv, columns);
-                goes_on = !fault || complain(reader, csv.line, fault);
-        }
-}
-
-static bool is_csv(struct str path)
-{
-        return path.len > 4 && str_equal_nocase((struct str){path.ptr + path.len - 4, 4}, STR(".csv"));
-}
-
 static bool read_file(struct reader *reader)
 {
         const char *path = reader->rows->paths[reader->file];
         struct err_note note;
         struct buf buf;
-        if (cli_read_file(path, FILE_MAX_BYTES, &buf, &note) != ERR_OK) {
+        if (cli_read_rows(path, FILE_MAX_BYTES, &buf, &note) != ERR_OK) {
                 cli_complain(CLI_FAILED, "%s", note.text);
                 return false;
         }
-        struct str text = buf_str(&buf);
-        if (str_starts_with(text, STR("\xef\xbb\xbf")))
-                text = (struct str){text.ptr + 3, text.len - 3};
-        if (is_csv(str_from(path)))
-                read_csv(reader, text);
-        else
-                read_json_lines(reader, text);
+        read_json_lines(reader, buf_str(&buf));
         buf_deinit(&buf);
         return reader->complaints == 0;
 }

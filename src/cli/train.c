@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include "adapt/durable_file.h"
 #include "cli/progress.h"
 #include "text/model.h"
 #include "text/train_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +17,7 @@ struct arguments {
         struct labelled_options options;
         struct labelled_lines data;  /* of the general model */
         struct labelled_lines local; /* the company's own labels */
+        struct labelled_lines rehearsed;
 };
 
 static enum err add_file(struct labelled_lines *lines, const char *path, struct labelled_options options,
@@ -24,7 +25,7 @@ static enum err add_file(struct labelled_lines *lines, const char *path, struct 
 {
         struct buf text;
         size_t before = lines->count;
-        enum err err = cli_read_file(path, LABELLED_MAX_FILE_BYTES, &text, note);
+        enum err err = cli_read_rows(path, LABELLED_MAX_FILE_BYTES, &text, note);
         if (err)
                 return err;
         err = labelled_lines_add(lines, path, buf_str(&text), options, note);
@@ -149,17 +150,6 @@ static void print_model(const struct model_file *file)
                 printf("%u labels of the company's own have a weight of %.2f\n", file->local.lines, (double)file->local.weight);
 }
 
-static enum err write_file(const char *path, const struct model_file *file, struct err_note *note)
-{
-        FILE *out = fopen(path, "wbe");
-        if (!out)
-                return err_set(note, ERR_IO, "%s: %s", path, strerror(errno));
-        bool is_written = fwrite(file, sizeof *file, 1, out) == 1;
-        if (fclose(out) != 0 || !is_written)
-                return err_set(note, ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
-        return ERR_OK;
-}
-
 static int train(const struct arguments *arguments)
 {
         struct model_file *file;
@@ -169,12 +159,13 @@ static int train(const struct arguments *arguments)
                 return cli_complain(CLI_FAILED, "%s", note.text);
         if (arguments->local.count > 0) {
                 struct train_job job = make_job(arguments, &arguments->local, &progress);
+                job.rehearsed = &arguments->rehearsed;
                 struct model_file *learnt = train_local(&job, file);
                 free(file);
                 file = learnt;
         }
         progress_end(&progress);
-        enum err err = write_file(arguments->out, file, &note);
+        enum err err = durable_file_write(arguments->out, (struct str){(const char *)file, sizeof *file}, 0666, &note);
         if (!err)
                 print_model(file);
         free(file);
@@ -205,6 +196,9 @@ static int read_and_train(const struct settings *settings, struct settings_args 
         enum err err = read_files(operands, "local", false, arguments->options, &arguments->local, &note);
         if (!err)
                 err = read_files(operands, "data", true, arguments->options, &arguments->data, &note);
+        if (!err)
+                err = labelled_lines_add(&arguments->rehearsed, "rehearsal", rehearsal_embedded(),
+                                         (struct labelled_options){0}, &note);
         if (!err && has_feedback)
                 err = read_feedback(settings, &arguments->local, &note);
         if (err)
@@ -223,9 +217,11 @@ static int run(const struct cli *cli, const struct settings *settings, struct se
         (void)cli;
         labelled_lines_init(&arguments.data);
         labelled_lines_init(&arguments.local);
+        labelled_lines_init(&arguments.rehearsed);
         int status = read_and_train(settings, operands, &arguments);
         labelled_lines_deinit(&arguments.data);
         labelled_lines_deinit(&arguments.local);
+        labelled_lines_deinit(&arguments.rehearsed);
         return status;
 }
 
@@ -236,7 +232,8 @@ const struct cli_command cli_train = {
         .summary = "train a classifier on labelled messages",
         .help = "usage: triaged train --data FILE... --out FILE\n"
                 "       triaged train --local FILE | --feedback [--base FILE] --out FILE\n\n"
-                "FILE has one JSON object a line: {\"text\",\"category\",\"intent\"}; one of the two labels is enough.\n"
+                "FILE has one JSON object a line: {\"text\",\"category\",\"intent\"}; one of the two labels is enough. A file\n"
+                "whose name ends in .csv has these as columns, named in its first row.\n"
                 "Texts go through the redactor first. The same lines give the same bytes.\n\n"
                 "  --data FILE          train a general model from nothing on these lines\n"
                 "  --local FILE         a company's own labels, learnt on top of the general model\n"

@@ -13,16 +13,23 @@ static bool is_by_line(const struct train_job *job)
         return job->is_by_line || job->lines->group_count < 2;
 }
 
-static struct train_set *make_set(const struct train_job *job, const struct train_options *options)
+/* The lines of the job, and behind them as many of `rehearsed` (NULL: none), which are never left out. */
+static struct train_set *make_set(const struct train_job *job, const struct train_options *options,
+                                  const struct labelled_lines *rehearsed)
 {
         const struct labelled_lines *input = job->lines;
-        struct train_line *lines = alloc_zeroed(input->count + 1, sizeof *lines);
+        size_t more = !rehearsed ? 0 : rehearsed->count < input->count ? rehearsed->count : input->count;
+        struct train_line *lines = alloc_zeroed(input->count + more + 1, sizeof *lines);
         for (size_t i = 0; i < input->count; i++) {
                 const struct labelled_line *line = &input->lines[i];
                 uint32_t fold = (is_by_line(job) ? (uint32_t)i : line->group) % TRAIN_FOLDS;
                 lines[i] = (struct train_line){line->text, line->intent, fold, line->class};
         }
-        struct train_set *set = train_set_new(lines, input->count, options);
+        for (size_t i = 0; i < more; i++) {
+                const struct labelled_line *line = &rehearsed->lines[i];
+                lines[input->count + i] = (struct train_line){line->text, line->intent, TRAIN_FOLDS, line->class};
+        }
+        struct train_set *set = train_set_new(lines, input->count + more, options);
         free(lines);
         return set;
 }
@@ -36,7 +43,7 @@ static void tell_end(const struct train_job *job)
 struct model_file *train_general(const struct train_job *job)
 {
         struct train_options options = train_defaults(job->lines->count);
-        struct train_set *set = make_set(job, &options);
+        struct train_set *set = make_set(job, &options, NULL);
         struct train_scores scores = train_left_out(set, &options, TRAIN_FOLDS, NULL, &job->progress);
         struct train_weights *weights = train_run(set, &options, TRAIN_NO_GROUP, NULL);
         struct model_file *file = alloc_zeroed(1, sizeof *file);
@@ -130,11 +137,12 @@ struct model_file *train_local(const struct train_job *job, const struct model_f
         options.char_weight = base->calibration.char_weight;
         struct train_job by_line = *job;
         by_line.is_by_line = true;
-        struct train_set *set = make_set(&by_line, &options);
+        struct train_set *set = make_set(&by_line, &options, NULL);
+        struct train_set *rehearsing = make_set(&by_line, &options, job->rehearsed);
         struct train_weights *weights = train_weights_from(base);
-        struct train_scores local = train_left_out(set, &options, TRAIN_FOLDS, weights, &job->progress);
+        struct train_scores local = train_left_out(rehearsing, &options, TRAIN_FOLDS, weights, &job->progress);
         struct trial trial = best_trial(set, &options, base, weights, local);
-        struct train_weights *learnt = train_run(set, &options, TRAIN_NO_GROUP, weights);
+        struct train_weights *learnt = train_run(rehearsing, &options, TRAIN_NO_GROUP, weights);
         train_weights_mix(weights, learnt, trial.weight);
 
         struct model_file *file = alloc_zeroed(1, sizeof *file);
@@ -149,6 +157,7 @@ struct model_file *train_local(const struct train_job *job, const struct model_f
         free(local.rows);
         train_weights_free(learnt);
         train_weights_free(weights);
+        train_set_free(rehearsing);
         train_set_free(set);
         return file;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`triaged train`: from labelled lines to a model file."""
+import csv
 import json
 import re
 
@@ -52,6 +53,22 @@ def test_local_labels_are_learnt_on_top_of_a_model(alone, tmp_path):
     again = alone.cli("train", "--local", lines, "--base", both, "--out", tmp_path / "no.bin")
     assert again.returncode == 1 and "has learnt from labels already" in again.stderr, again
     assert not (tmp_path / "no.bin").exists()
+
+
+def test_labels_may_come_as_csv(alone, tmp_path):
+    same, table = tmp_path / "json.bin", tmp_path / "csv.bin"
+    lines = write_lines(tmp_path / "lines.jsonl", LINES * 3)
+    with open(tmp_path / "lines.csv", "w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Category", "note", "text", "intent"])
+        writer.writerows([category, "", text, intent] for text, category, intent in LINES * 3)
+    assert alone.cli("train", "--local", lines, "--out", same).returncode == 0
+    assert alone.cli("train", "--local", tmp_path / "lines.csv", "--out", table).returncode == 0
+    assert same.read_bytes() == table.read_bytes()
+    (tmp_path / "bad.csv").write_text('text,intent\nhello,faq\n"open,faq\n')
+    done = alone.cli("train", "--local", tmp_path / "bad.csv", "--out", table)
+    assert done.returncode == 1 and "bad.csv:3: a quoted cell is not closed" in done.stderr, done
+    assert same.read_bytes() == table.read_bytes() and not list(tmp_path.glob("*.new"))
 
 
 def test_classify_takes_the_model_that_was_trained(alone, tmp_path):

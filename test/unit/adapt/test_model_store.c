@@ -220,6 +220,20 @@ static void a_long_history_forgets_its_beginning(void **state)
         assert_int_equal(active(), 0);
 }
 
+static void what_a_killed_process_began_to_write_goes(void **state)
+{
+        (void)state;
+        char path[256];
+        add(0);
+        snprintf(path, sizeof path, "%s/models/%s.model.new", directory, versions[0]);
+        FILE *leftover = fopen(path, "we");
+        assert_non_null(leftover);
+        fclose(leftover);
+        add(1);
+        assert_int_equal(access(path, F_OK), -1);
+        assert_int_equal(access(path_of_model(0), F_OK), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -233,6 +247,7 @@ int main(void)
                 TEST(a_version_is_no_path),
                 TEST(what_a_crash_leaves_behind_changes_nothing),
                 TEST(a_long_history_forgets_its_beginning),
+                TEST(what_a_killed_process_began_to_write_goes),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

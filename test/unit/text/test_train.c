@@ -247,6 +247,58 @@ static void local_labels_teach_what_the_general_model_does_not_know(void **state
         labelled_lines_deinit(&labelled);
 }
 
+/* The mean probability of safety that a model gives the safety matters among our lines behind the first 60. */
+static double safety_seen(const struct model_file *file, const struct labelled_lines *rehearsed)
+{
+        struct model *model = open_file(file);
+        double sum = 0;
+        size_t count = 0;
+        for (size_t i = 60; i < rehearsed->count; i++) {
+                struct model_verdict verdict;
+                if (rehearsed->lines[i].class != CATEGORY_SAFETY_COMPLIANCE)
+                        continue;
+                model_classify(model, (struct safe_text){rehearsed->lines[i].text}, &verdict);
+                sum += verdict.probabilities[CATEGORY_SAFETY_COMPLIANCE];
+                count++;
+        }
+        model_free(model);
+        assert_true(count > 100);
+        return sum / (double)count;
+}
+
+static void what_labels_do_not_speak_of_is_rehearsed(void **state)
+{
+        (void)state;
+        static const char *const things[] = {"card", "account", "payment", "transfer", "top-up", "phone", "order", "money", "app", "cash"};
+        static const char *const wants[] = {"it does not work,", "somebody please check", "where is", "i lost the pin of",
+                                            "i do not understand the charge on", "help, somebody took"};
+        const struct model_file *base = (const void *)model_embedded().ptr;
+        struct labelled_lines rehearsed;
+        struct buf rows;
+        buf_init(&rows, 1 << 16);
+        for (size_t i = 0; i < 60; i++) {
+                buf_printf(&rows, "{\"text\":\"%s my %s\",\"intent\":\"ticket_creation\"}\n", wants[i / 10], things[i % 10]);
+        }
+        buf_append_char(&rows, '\0');
+        read_labelled(rows.ptr);
+        labelled_lines_init(&rehearsed);
+        assert_ok(labelled_lines_add(&rehearsed, "rehearsal", rehearsal_embedded(), (struct labelled_options){0}, NULL));
+        assert_int_equal(rehearsed.count, 400);
+        struct train_job job = {.lines = &labelled, .false_alarms = train_false_alarms};
+        struct model_file *forgetful = train_local(&job, base);
+        job.rehearsed = &rehearsed;
+        struct model_file *file = train_local(&job, base);
+        double before = safety_seen(base, &rehearsed);
+        assert_true(safety_seen(forgetful, &rehearsed) < before - 0.1);
+        assert_true(safety_seen(file, &rehearsed) > safety_seen(forgetful, &rehearsed) + 0.1);
+        assert_int_equal(intent_by(file, STR("it does not work, my top-up")), INTENT_TICKET_CREATION);
+        free(forgetful);
+        free(file);
+        buf_deinit(&rows);
+        labelled_lines_deinit(&rehearsed);
+        labelled_lines_deinit(&labelled);
+}
+
 static void a_general_model_says_how_often_it_was_right(void **state)
 {
         (void)state;
@@ -367,6 +419,7 @@ int main(void)
                 cmocka_unit_test(the_model_says_what_the_trainer_meant),
                 cmocka_unit_test(overconfident_scores_get_a_high_temperature),
                 cmocka_unit_test(local_labels_teach_what_the_general_model_does_not_know),
+                cmocka_unit_test(what_labels_do_not_speak_of_is_rehearsed),
                 cmocka_unit_test(a_general_model_says_how_often_it_was_right),
                 cmocka_unit_test(the_safety_threshold_keeps_to_its_budget),
                 cmocka_unit_test(modesty_goes_as_far_as_it_may_cost),
