@@ -28,7 +28,7 @@ LAYERS = {
     'job': ('base core text guard port policy flow', ''),
     'api': ('base core text guard port policy flow net', ''),
     'cli': ('base core text guard port policy flow net adapt job api', ''),
-    'app': ('base core text guard port policy flow net adapt job api cli', ''),
+    'app': ('base core text guard port policy flow net adapt job api cli', 'seccomp.h linux/landlock.h'),
 }
 
 SYSTEM = set('''

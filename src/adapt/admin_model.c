@@ -2,14 +2,11 @@
 /* Administration: what reviewers said, and the models that learn from it. */
 #include "adapt/admin_internal.h"
 #include "adapt/model_store.h"
+#include "base/hex.h"
 #include "text/train_file.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
         LABELS_MIN = 50,    /* fewer are not worth a model */
@@ -92,42 +89,20 @@ enum err model_rollback(struct operation *op)
         return err ? err : tell_active(op);
 }
 
-/* NULL: not a regular file. A pipe would make the server wait for somebody who writes. */
-static FILE *open_regular(const char *path)
-{
-        struct stat st;
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        bool is_regular = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-        FILE *file = is_regular ? fdopen(fd, "r") : NULL;
-        if (!file && fd >= 0)
-                close(fd);
-        return file;
-}
-
 enum err model_add(struct operation *op)
 {
-        struct str path = text_argument(op, op->arguments, "path");
-        char text[4096];
+        struct model_file *file = arena_alloc(op->arena, sizeof *file);
         struct model *model;
-        if (!path.len || path.len >= sizeof text || path.ptr[0] != '/')
-                return err_set(op->note, ERR_INVALID, "an absolute path is needed");
-        snprintf(text, sizeof text, "%.*s", STR_ARGS(path));
-        FILE *file = open_regular(text);
         if (!file)
-                return err_set(op->note, ERR_NOT_FOUND, "%s: cannot be opened, or is no regular file", text);
-        struct model_file *bytes = arena_alloc(op->arena, sizeof *bytes + 1);
-        if (!bytes) {
-                fclose(file);
                 return err_set(op->note, ERR_TOO_LARGE, "a model needs more memory than an operation may take");
-        }
-        size_t len = fread(bytes, 1, sizeof *bytes + 1, file);
-        fclose(file);
-        enum err err = model_open((struct str){(const char *)bytes, len}, &model, op->note);
+        if (!hex_read(text_argument(op, op->arguments, "model"), file, sizeof *file))
+                return err_set(op->note, ERR_INVALID, "not a model file: one has %zu bytes", sizeof *file);
+        enum err err = model_open((struct str){(const char *)file, sizeof *file}, &model, op->note);
         if (err)
-                return err_prefix(op->note, err, "%s: ", text);
+                return err;
         json_member(&op->result, "version", model_version(model));
         model_free(model);
-        return model_store_add(op->directory, bytes, op->note);
+        return model_store_add(op->directory, file, op->note);
 }
 
 /* ---- Learning ---- */

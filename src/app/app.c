@@ -2,6 +2,7 @@
 #include "app/app.h"
 
 #include "app/parts.h"
+#include "app/sandbox.h"
 #include "base/log.h"
 #include "base/metric.h"
 
@@ -142,6 +143,20 @@ static enum err start_jobs(struct parts *parts, struct err_note *note)
         return parts->jobs ? ERR_OK : err_set(note, ERR_UNAVAILABLE, "no thread for the jobs");
 }
 
+/* Before the first thread: the log's writer has to live in the sandbox, too. */
+static enum err shut_in(struct parts *parts, struct err_note *note)
+{
+        struct sandbox sandbox;
+        enum err err = data_dir_open(parts->settings->data_dir, &parts->directory, note);
+        if (!err)
+                err = sandbox_enter(parts->settings, &sandbox, note);
+        if (!err)
+                err = log_json_start(STDOUT_FILENO, parts->settings->log_level, &parts->log, note);
+        if (!err)
+                LOG(SANDBOXED, log_word("files", sandbox.files), log_word("calls", sandbox.calls));
+        return err;
+}
+
 static enum err start(struct parts *parts, struct err_note *note)
 {
         char text[512];
@@ -229,7 +244,7 @@ int app_run(const struct settings *settings)
         parts->main_thread = pthread_self();
         sigset_t signals = block_signals();
         raise_descriptor_limit();
-        enum err err = log_json_start(STDOUT_FILENO, settings->log_level, &parts->log, &note);
+        enum err err = shut_in(parts, &note);
         if (!err)
                 err = start(parts, &note);
         int status = 1;

@@ -262,9 +262,7 @@ enum err parts_open(struct parts *parts, struct err_note *note)
         admission_init(&parts->admission, settings->admission_max_in_flight, settings->admission_safety_reserve);
         parts->rate_limit = rate_limit_new(settings->rate_limit_max_clients);
         parts->claims = claims_new(settings->idempotency_max_claims);
-        enum err err = data_dir_open(settings->data_dir, &parts->directory, note);
-        if (!err)
-                err = data_dir_digest_key(parts->directory, &parts->digest_key, note);
+        enum err err = data_dir_digest_key(parts->directory, &parts->digest_key, note);
         if (!err)
                 err = open_store(parts, note);
         if (!err)

@@ -56,7 +56,7 @@ struct parts {
         struct jobs *jobs;
 };
 
-/* Opens everything but the sockets. On failure, parts_close() still has to be called. */
+/* Opens everything but the sockets, the data directory being open. On failure, parts_close() still has to be called. */
 enum err parts_open(struct parts *parts, struct err_note *note) MUST_USE;
 
 /* Everything that parts_open() got to, backwards. The sockets are closed by then. */

@@ -130,7 +130,7 @@ static enum err read_stream(FILE *file, const char *path, struct buf *buf, struc
 {
         char block[65536];
         size_t got;
-        while ((got = fread(block, 1, sizeof block, file)) > 0)
+        while (!buf->is_over && (got = fread(block, 1, sizeof block, file)) > 0)
                 buf_append(buf, block, got);
         if (ferror(file))
                 return err_set(note, ERR_IO, "%s: %s", path, strerror(errno));

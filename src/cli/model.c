@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include "base/alloc.h"
+#include "base/hex.h"
 #include "base/json_writer.h"
+#include "text/model_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +16,7 @@ static int execute(struct admin *admin, struct json_parser *parser, const char *
 {
         struct buf arguments;
         struct json_writer w = {.buf = &arguments};
-        buf_init(&arguments, 65536);
+        buf_init(&arguments, 2 * sizeof(struct model_file) + 65536);
         json_open(&w, '{');
         if (name)
                 json_member(&w, name, str_from(value));
@@ -49,16 +52,30 @@ static int tell_version(int status, struct json result, const char *what)
         return status;
 }
 
+/* The file in hexadecimal digits: a server that is shut in cannot open it. */
+static int read_model(const char *path, char **ret_digits)
+{
+        struct err_note note;
+        struct buf bytes;
+        if (cli_read_file(path, sizeof(struct model_file), &bytes, &note) != ERR_OK)
+                return cli_complain(CLI_FAILED, "%s", note.text);
+        *ret_digits = alloc_zeroed(2 * bytes.len + 1, 1);
+        hex_write(bytes.ptr, bytes.len, *ret_digits);
+        buf_deinit(&bytes);
+        return CLI_OK;
+}
+
 static int add(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
 {
         struct json result;
+        char *digits;
         if (!cli_all_taken(operands, 1, "the model's file"))
                 return CLI_USAGE;
-        char *path = realpath(operands->items[0], NULL);
-        if (!path)
-                return cli_complain(CLI_FAILED, "%s: cannot be found", operands->items[0]);
-        int status = execute(admin, parser, "model.add", "path", path, &result);
-        free(path);
+        int status = read_model(operands->items[0], &digits);
+        if (status != CLI_OK)
+                return status;
+        status = execute(admin, parser, "model.add", "model", digits, &result);
+        free(digits);
         return tell_version(status, result, "added");
 }
 

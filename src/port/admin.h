@@ -16,7 +16,7 @@
  * kb.search {"query"[,"limit"]} -> {"hits":[{"id","title","url","score"}]}
  * feedback.list {} -> {"rows":[{"text","category"[,"intent"]}]}: rows as `triaged train` reads them
  * model.list {} -> {"models":[{"version","is_active","made_at"}]}, the built-in model first
- * model.add {"path"} -> {"version"}: a file that the owner of the data directory can read
+ * model.add {"model"} -> {"version"}: the bytes of a model file in hexadecimal digits
  * model.activate {"version"} -> {"version"}
  * model.rollback {} -> {"version"}: of the one that was active before
  * model.train {} -> {"version","is_activated","labels","held_back","before":{…},"after":{…}}: learns from

@@ -258,12 +258,14 @@ def test_files_are_added_the_last_five_are_kept_and_the_active_one(make_server, 
     assert len(set(added)) == 7
 
 
-def test_what_is_no_file_is_refused_and_nobody_waits_for_it(make_server, tmp_path):
+def test_what_is_no_model_is_refused(make_server, tmp_path):
     server = make_server().start()
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", tmp_path, "/dev/zero"):
+    (tmp_path / "short").write_bytes(b"TRIAGED")
+    (tmp_path / "zeros").write_bytes(bytes(1574912))
+    for path, why in ((tmp_path / "short", "not a model file"), (tmp_path / "zeros", "model"), (tmp_path, "directory"),
+                      (tmp_path / "none", "No such file"), ("/dev/zero", "larger than")):
         done = model(server, "add", path)
-        assert done.returncode == 1 and "no regular file" in done.stderr, done
+        assert done.returncode == 1 and why in done.stderr, done
     assert versions(server) == ["built-in"]
 
 
