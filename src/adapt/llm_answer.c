@@ -97,7 +97,7 @@ static struct str first_words(struct str line)
         return len ? (struct str){line.ptr, len} : utf8_cut_bytes(line, LLM_REASONING_BYTES);
 }
 
-/* Redacted whole and cut afterwards, since half a value would not be found; the cut is looked at again.
+/* Redacted whole and cut afterwards, since half a value would not be found; what was cut is looked at again.
  * Without words the answer is as good. */
 static void set_reasoning(struct str text, struct llm_answer *answer)
 {
@@ -110,7 +110,8 @@ static void set_reasoning(struct str text, struct llm_answer *answer)
         arena_init(&arena, ARENA_MAX_BYTES);
         if (redact_text((struct raw_text){one_line(text, line)}, &arena, &safe) == ERR_OK) {
                 struct str words = first_words(safe.safe);
-                if (words.len && redact_is_clean(words)) {
+                bool is_cut = words.len < safe.safe.len;
+                if (words.len && (!is_cut || redact_is_clean(words))) {
                         memcpy(answer->reasoning, words.ptr, words.len);
                         answer->reasoning_bytes = (uint16_t)words.len;
                 }

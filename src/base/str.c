@@ -18,7 +18,9 @@ bool str_equal(struct str a, struct str b)
 
 bool str_equal_nocase(struct str a, struct str b)
 {
-        return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+        /* Most differ in the first byte already: by more than the bit of the case. */
+        return a.len == b.len &&
+               (a.len == 0 || (((a.ptr[0] ^ b.ptr[0]) & ~0x20) == 0 && strncasecmp(a.ptr, b.ptr, a.len) == 0));
 }
 
 bool str_starts_with(struct str s, struct str prefix)

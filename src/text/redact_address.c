@@ -245,8 +245,12 @@ void scan_addresses(struct scan *scan)
         bool is_small = !scan->has_capitals;
         for (ptrdiff_t i = 0; (size_t)i < scan->count;) {
                 struct address address;
-                bool is_told = may_start(scan, i, true) && is_announced(scan, i);
-                if (!may_start(scan, i, is_small || is_told)) {
+                if (!may_start(scan, i, true)) {
+                        i++;
+                        continue;
+                }
+                bool is_told = is_announced(scan, i);
+                if (!is_small && !is_told && !may_start(scan, i, false)) {
                         i++;
                         continue;
                 }

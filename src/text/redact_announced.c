@@ -422,6 +422,8 @@ void scan_announced(struct scan *scan)
 {
         for (ptrdiff_t i = 0; (size_t)i < scan->count; i++) {
                 enum topic topic = scan->tokens[i].topic;
+                if (topic == TOPIC_NONE)
+                        continue;
                 const struct form *form = form_of(topic);
                 if (form && !is_place(scan, i)) {
                         find_announced(scan, i, form);

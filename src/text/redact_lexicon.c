@@ -77,13 +77,29 @@ size_t lexicon_fold(struct str word, char *ret_word, size_t capacity)
         return len;
 }
 
+static uint32_t hash_step(uint32_t hash, char c)
+{
+        return (hash ^ (unsigned char)c) * 16777619U;
+}
+
 unsigned lexicon_bits(struct str word)
 {
         char plain[WORD_MAX];
-        size_t len = lexicon_fold(word, plain, sizeof plain);
-        uint32_t hash = 2166136261U; /* FNV-1a */
-        for (size_t i = 0; i < len; i++)
-                hash = (hash ^ (unsigned char)plain[i]) * 16777619U;
+        const uint32_t basis = 2166136261U; /* FNV-1a */
+        uint32_t hash = basis;
+        size_t len = 0;
+        /* Folded and hashed in one loop, as long as all is ASCII. */
+        for (; len < word.len && len < WORD_MAX && (unsigned char)word.ptr[len] < 0x80; len++) {
+                char c = word.ptr[len];
+                plain[len] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+                hash = hash_step(hash, plain[len]);
+        }
+        if (len < word.len) {
+                len = lexicon_fold(word, plain, sizeof plain);
+                hash = basis;
+                for (size_t i = 0; i < len; i++)
+                        hash = hash_step(hash, plain[i]);
+        }
         for (size_t at = hash % LEXICON_SLOTS; lexicon_slots[at].len; at = (at + 1) % LEXICON_SLOTS) {
                 const struct lexicon_slot *slot = &lexicon_slots[at];
                 if (slot->len == len && memcmp(lexicon_pool + slot->place, plain, len) == 0)

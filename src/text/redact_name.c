@@ -64,8 +64,11 @@ static bool is_initial(const struct scan *scan, ptrdiff_t i)
 /* The run that begins at the i-th token; none when its count is 0. */
 static struct run read_run(const struct scan *scan, ptrdiff_t i)
 {
-        struct run run = {.first = i, .end = i};
+        struct run run;
         ptrdiff_t at = i;
+        run.first = i;
+        run.end = i;
+        run.count = 0; /* the words before it alone are set */
         while (run.count < WORDS_MAX) {
                 const struct token *token = scan_token(scan, at);
                 bool is_joiner = run.count && token->kind == TOKEN_WORD && token->bits & LEX_JOINER &&

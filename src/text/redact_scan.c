@@ -19,13 +19,14 @@ static bool is_word_byte(char c)
 
 static enum letter_case letters_of(struct str word)
 {
-        size_t capitals = 0, letters = 0;
+        size_t capitals = 0, letters = word.len;
         for (size_t at = 0; at < word.len; at++) {
-                if (((unsigned char)word.ptr[at] & 0xc0) == 0x80)
+                unsigned char c = (unsigned char)word.ptr[at];
+                capitals += c >= 'A' && c <= 'Z';
+                if (c < 0x80)
                         continue;
-                letters++;
-                if ((unsigned char)word.ptr[at] < 0x80)
-                        capitals += word.ptr[at] >= 'A' && word.ptr[at] <= 'Z';
+                if ((c & 0xc0) == 0x80)
+                        letters--;
                 else
                         capitals += is_capital((struct str){word.ptr + at, word.len - at});
         }

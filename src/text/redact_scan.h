@@ -76,6 +76,7 @@ static inline bool token_has_digit(const struct token *token)
 static inline bool token_is_word(const struct scan *scan, const struct token *token, struct str word)
 {
         return token->end - token->start == word.len && token->kind == TOKEN_WORD &&
+               ((scan->text.ptr[token->start] ^ word.ptr[0]) & ~0x20) == 0 &&
                str_equal_nocase(token_text(scan, token), word);
 }
 

@@ -31,7 +31,9 @@ static bool is_alnum(char c)
 
 static bool is_value_char(char c)
 {
-        return is_alnum(c) || (c && memchr("_-.~+/=", c, 7));
+        static const bool signs[128] = {['_'] = true, ['-'] = true, ['.'] = true, ['~'] = true,
+                                        ['+'] = true, ['/'] = true, ['='] = true};
+        return is_alnum(c) || ((unsigned char)c < 128 && signs[(unsigned char)c]);
 }
 
 /* Digits, capitals and small letters in a value, and how many different characters it has. */
@@ -333,14 +335,12 @@ void scan_secrets(struct scan *scan)
                                 find_private_key(scan, token->start);
                         continue;
                 }
-                if (token->kind == TOKEN_LINE || token->kind == TOKEN_TAG)
+                bool goes_on = next->kind == TOKEN_PUNCT && token_touches(token, next);
+                bool is_short_word = token->kind == TOKEN_WORD && !goes_on && len < 20;
+                if (is_short_word || token->kind == TOKEN_LINE || token->kind == TOKEN_TAG)
                         continue;
-                if ((len == 2 || len == 4) && next->kind == TOKEN_PUNCT && token_touches(token, next) &&
-                    find_mac(scan, token->start))
+                if ((len == 2 || len == 4) && goes_on && find_mac(scan, token->start))
                         continue;
-                bool is_short_word = token->kind == TOKEN_WORD &&
-                                     (next->kind != TOKEN_PUNCT || !token_touches(token, next)) && len < 20;
-                if (!is_short_word)
-                        find_secret(scan, (ptrdiff_t)i);
+                find_secret(scan, (ptrdiff_t)i);
         }
 }
