@@ -50,6 +50,7 @@ struct triage {
         struct str names[NAMES_MAX]; /* borrows from the request */
         size_t name_count;
         struct safe_text text;
+        struct redact_finds finds; /* in the raw text: looked for once, replaced for the record and for the LLM */
         bool is_withheld; /* the text, because it could not be redacted */
         struct model_verdict classified;
         bool is_consulted;
@@ -317,7 +318,8 @@ static void learn_names(struct triage *t)
 static enum state redact(struct triage *t)
 {
         learn_names(t);
-        const struct redact_manner manner = manner_for(t, SINK_RECORD);
+        struct redact_manner manner = manner_for(t, SINK_RECORD);
+        manner.finds = &t->finds;
         enum err err = redact_as(t->request.message.text, &manner, &t->arena, &t->text, NULL);
         if (err && !is_hit(t))
                 return refuse(t, ERR_INTERNAL, 0);
@@ -380,7 +382,8 @@ static enum state consult(struct triage *t)
                 .done = consulted,
                 .status = LLM_WITHHELD,
         };
-        const struct redact_manner manner = manner_for(t, SINK_LLM);
+        struct redact_manner manner = manner_for(t, SINK_LLM);
+        manner.finds = &t->finds;
         if (redact_as(t->request.message.text, &manner, &t->arena, &question->message, &t->placeholders) != ERR_OK)
                 return DECIDE;
         return consult_ask(t->env->consult, question) ? DECIDE : wait(t);

@@ -83,10 +83,20 @@ struct redact_key {
         struct str secret;
 };
 
+/* What was found in a text, so that a second manner of redacting it need not look again. Zeroed at first; kept
+ * by each redaction that had to look, in its arena, and used by one of the same bytes in the same scope. */
+struct redact_finds {
+        struct str text; /* borrows */
+        struct redact_scope scope;
+        struct pii_span *spans;
+        size_t count;
+};
+
 struct redact_manner {
         struct redact_scope scope;
         enum redact_style style;
-        struct redact_key key; /* for pseudonyms; one without a secret is an error of the redaction */
+        struct redact_key key;      /* for pseudonyms; one without a secret is an error of the redaction */
+        struct redact_finds *finds; /* NULL: they are not kept */
 };
 
 enum { PII_PLACEHOLDERS_MAX = 256 };

@@ -67,6 +67,13 @@ struct address {
         ptrdiff_t end;        /* behind the last token that belongs to it */
 };
 
+/* Most words are none by their first letter. */
+static bool begins_box(char c)
+{
+        char small = (char)(c | 0x20);
+        return small == 'a' || small == 'b' || small == 'd' || small == 'f' || small == 'p' || small == 'u';
+}
+
 static bool is_box(const struct scan *scan, ptrdiff_t i)
 {
         static const struct str heads[] = {STR_INIT("psc"),   STR_INIT("apo"),  STR_INIT("fpo"),
@@ -74,7 +81,7 @@ static bool is_box(const struct scan *scan, ptrdiff_t i)
                                            STR_INIT("usnv"),  STR_INIT("usnz"), STR_INIT("usnm"),
                                            STR_INIT("uscgc"), STR_INIT("usaf"), STR_INIT("postfach")};
         const struct token *token = scan_token(scan, i);
-        if (token->kind != TOKEN_WORD)
+        if (token->kind != TOKEN_WORD || !begins_box(scan->text.ptr[token->start]))
                 return false;
         if (token_is_one_of(scan, token, heads, sizeof heads / sizeof *heads))
                 return true;

@@ -182,20 +182,56 @@ static enum err replace(const struct redaction *redaction, struct str text, cons
         return ERR_OK;
 }
 
+static bool is_found(const struct redact_finds *finds, struct str text, const struct redact_scope *scope)
+{
+        return finds->text.ptr == text.ptr && finds->text.len == text.len && finds->scope.types == scope->types &&
+               finds->scope.is_answer == scope->is_answer && finds->scope.known_names == scope->known_names &&
+               finds->scope.known_count == scope->known_count;
+}
+
+/* Without room in the arena they are not kept. */
+static void keep(const struct redaction *redaction, const struct pii_span *spans, size_t count)
+{
+        struct pii_span *copy = arena_alloc(redaction->arena, count * sizeof *copy);
+        if (!copy)
+                return;
+        memcpy(copy, spans, count * sizeof *copy);
+        *redaction->manner->finds =
+                (struct redact_finds){redaction->original, redaction->manner->scope, copy, count};
+}
+
+/* In `few`, as many as it holds, or else in the arena. */
+static enum err look(const struct redaction *redaction, struct str text, struct pii_span *few,
+                     struct pii_span **ret_spans, size_t *ret_count)
+{
+        const struct redact_scope *scope = &redaction->manner->scope;
+        struct redact_finds *finds = text.ptr == redaction->original.ptr ? redaction->manner->finds : NULL;
+        if (finds && is_found(finds, text, scope)) {
+                *ret_spans = finds->spans;
+                *ret_count = finds->count;
+                return ERR_OK;
+        }
+        *ret_spans = few;
+        enum err err = redact_find_in(text, scope, few, SPANS_ON_STACK, ret_count);
+        if (err == ERR_TOO_LARGE) {
+                size_t max = text.len / 2 + 1; /* no item is shorter than three bytes */
+                *ret_spans = arena_alloc(redaction->arena, max * sizeof **ret_spans);
+                if (!*ret_spans)
+                        return ERR_TOO_LARGE;
+                err = redact_find_in(text, scope, *ret_spans, max, ret_count);
+        }
+        if (!err && finds)
+                keep(redaction, *ret_spans, *ret_count);
+        return err;
+}
+
 /* One pass; `ret_is_clean` when there was nothing to replace. */
 static enum err redact_once(const struct redaction *redaction, struct str text, struct str *ret_text,
                             bool *ret_is_clean)
 {
-        struct pii_span few[SPANS_ON_STACK], *spans = few;
+        struct pii_span few[SPANS_ON_STACK], *spans;
         size_t count;
-        enum err err = redact_find_in(text, &redaction->manner->scope, few, SPANS_ON_STACK, &count);
-        if (err == ERR_TOO_LARGE) {
-                size_t max = text.len / 2 + 1; /* no item is shorter than three bytes */
-                spans = arena_alloc(redaction->arena, max * sizeof *spans);
-                if (!spans)
-                        return ERR_TOO_LARGE;
-                err = redact_find_in(text, &redaction->manner->scope, spans, max, &count);
-        }
+        enum err err = look(redaction, text, few, &spans, &count);
         if (err)
                 return err;
         *ret_is_clean = count == 0;

@@ -65,6 +65,33 @@ static void pseudonyms_link_equal_values_under_one_key_only(void **state)
         arena_deinit(&arena);
 }
 
+static void what_is_kept_serves_another_style_of_the_same_text_only(void **state)
+{
+        (void)state;
+        static const char text[] = "card 4111 1111 1111 1111, jane@b.cc";
+        struct redact_finds finds = {.count = 0};
+        struct redact_manner manner = {.scope = {.types = REDACT_ALL}, .style = REDACT_TAG, .finds = &finds};
+        struct arena arena;
+        arena_init(&arena, ARENA_BYTES);
+        struct safe_text safe;
+        assert_ok(redact_as((struct raw_text){str_from(text)}, &manner, &arena, &safe, NULL));
+        assert_str_equal(safe.safe, "card [CREDIT_CARD_REDACTED], [EMAIL_REDACTED]");
+        assert_int_equal(finds.count, 2);
+        manner.style = REDACT_PLACEHOLDER;
+        assert_ok(redact_as((struct raw_text){str_from(text)}, &manner, &arena, &safe, NULL));
+        assert_str_equal(safe.safe, "card [CREDIT_CARD_1], [EMAIL_1]");
+        finds.count = 0; /* shows that nobody looks again */
+        assert_ok(redact_as((struct raw_text){str_from(text)}, &manner, &arena, &safe, NULL));
+        assert_str_equal(safe.safe, text);
+        assert_ok(redact_as((struct raw_text){{text, sizeof "card 4111 1111 1111 1111, jane@b" - 1}}, &manner, &arena, &safe, NULL));
+        assert_str_equal(safe.safe, "card [CREDIT_CARD_1], jane@b");
+        finds = (struct redact_finds){.text = {text, sizeof text - 1}, .scope = manner.scope};
+        manner.scope.types = 1U << PII_EMAIL;
+        assert_ok(redact_as((struct raw_text){str_from(text)}, &manner, &arena, &safe, NULL));
+        assert_str_equal(safe.safe, "card 4111 1111 1111 1111, [EMAIL_1]");
+        arena_deinit(&arena);
+}
+
 static void without_a_key_there_is_no_text(void **state)
 {
         (void)state;
@@ -109,6 +136,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_style_writes_its_own),
                 cmocka_unit_test(pseudonyms_link_equal_values_under_one_key_only),
+                cmocka_unit_test(what_is_kept_serves_another_style_of_the_same_text_only),
                 cmocka_unit_test(without_a_key_there_is_no_text),
                 cmocka_unit_test(a_type_that_is_kept_stays),
                 cmocka_unit_test(known_names_are_found_in_any_case),
