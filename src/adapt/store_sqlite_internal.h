@@ -88,6 +88,7 @@ struct writer {
         struct pending batch[BATCH_MAX];
         size_t batch_count;
         double gain;            /* records that lingering brings, see linger_once() */
+        bool is_patient;        /* it is worth it */
         unsigned hasty_batches; /* since waiting was not worth it */
         size_t log_pages;     /* in the write-ahead log after the last commit */
         size_t checkpoint_at; /* log_pages that wake the checkpoint thread */

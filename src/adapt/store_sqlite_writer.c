@@ -5,8 +5,8 @@
  * forms, so that the batch grows with the load and a lone message waits for nobody.
  *
  * A commit costs the same for one record as for ten. Where records come from many clients that do
- * not wait for each other, as those do whose messages an LLM holds for a while, a millisecond of
- * waiting fills the batch and saves most commits; where few clients each wait for their answer it
+ * not wait for each other, as those do whose messages an LLM holds for a while, a millisecond or two
+ * of waiting fill the batch and save most commits; where few clients each wait for their answer it
  * fills nothing. Which of the two it is shows only by waiting: see linger_once().
  *
  * A failed COMMIT acknowledges nothing. Whether the process goes on depends on why it failed:
@@ -25,9 +25,11 @@
 #include <time.h>
 
 enum {
-        FULL_BATCH = 8,          /* records waiting that need no patience */
+        FULL_BATCH = 8,          /* records waiting that need no patience, */
+        PATIENT_BATCH = 16,      /* and where patience has proved to be worth it */
         FULL_LINGER_NS = 50000,  /* plus the scheduler's slack: at most 100 us */
-        HALF_LINGER_NS = 500 * 1000,
+        LINGER_NS = 500 * 1000,  /* one wait, */
+        LINGER_WAITS = 4,        /* and at most so many for a batch */
         LINGER_MEMORY = 8,       /* waits over which that is averaged */
         LINGER_TRY_EVERY = 256,  /* batches, when it was not */
         PROBE_INTERVAL_MS = 1000,
@@ -38,7 +40,8 @@ enum {
         RESERVE_SHARE = 4, /* safety records may use the floor down to this part of it */
 };
 
-static const double WORTH_LINGERING = 1; /* records in the second half of a wait */
+/* Records in a wait that is not the first. Chance makes the figure waver: what has begun goes on for longer. */
+static const double WORTH_LINGERING = 1, WORTH_GOING_ON = 0.4;
 
 static int64_t now_us(clockid_t id)
 {
@@ -468,27 +471,31 @@ static size_t wait_for_more(struct store_sqlite *db, long wait_ns)
         return db->queued - before;
 }
 
-/* Clients that wait for their answers come at once or not at all: only those of the second half tell
+/* Clients that wait for their answers come at once or not at all: only those behind the first wait tell
  * that more would have come without us. */
 static void linger_once(struct store_sqlite *db)
 {
         struct writer *writer = &db->writer;
-        double share = writer->gain >= WORTH_LINGERING ? 1.0 / LINGER_MEMORY : 1;
-        wait_for_more(db, HALF_LINGER_NS);
-        writer->gain += share * ((double)wait_for_more(db, HALF_LINGER_NS) - writer->gain);
+        int waits = 1;
+        wait_for_more(db, LINGER_NS);
+        do {
+                double share = writer->is_patient ? 1.0 / LINGER_MEMORY : 1;
+                writer->gain += share * ((double)wait_for_more(db, LINGER_NS) - writer->gain);
+                writer->is_patient = writer->gain >= (writer->is_patient ? WORTH_GOING_ON : WORTH_LINGERING);
+        } while (++waits < LINGER_WAITS && writer->is_patient && db->queued < PATIENT_BATCH && !db->is_closing);
 }
 
 /* An impatient writer tries now and then whether waiting has become worth it. */
 static bool is_due_to_linger(struct writer *writer, size_t queued)
 {
-        return writer->gain >= WORTH_LINGERING || (queued > 1 && ++writer->hasty_batches % LINGER_TRY_EVERY == 0);
+        return writer->is_patient || (queued > 1 && ++writer->hasty_batches % LINGER_TRY_EVERY == 0);
 }
 
 static void linger(struct store_sqlite *db)
 {
         if (db->is_closing || !list_is_empty(&db->calls))
                 return;
-        if (db->queued >= FULL_BATCH)
+        if (db->queued >= (db->writer.is_patient ? PATIENT_BATCH : FULL_BATCH))
                 wait_for_more(db, FULL_LINGER_NS);
         else if (is_due_to_linger(&db->writer, db->queued))
                 linger_once(db);
