@@ -3,11 +3,20 @@
 
 #include "base/alloc.h"
 
+#include <assert.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Blocks of the first size that a thread keeps instead of giving them back: each message takes several, and the
+ * heap, which all threads share, splits and joins its chunks for that size. None where a sanitizer has to see each
+ * use of freed memory. */
+#ifndef ARENA_KEPT_BLOCKS
+#define ARENA_KEPT_BLOCKS 64
+#endif
 
 enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 65536, ALIGNMENT = 16 };
 
@@ -16,6 +25,55 @@ struct arena_block {
         size_t bytes;
         _Alignas(ALIGNMENT) char data[];
 };
+
+static __thread struct {
+        struct arena_block *blocks; /* owns */
+        size_t count;
+} kept;
+static pthread_key_t kept_key;
+static pthread_once_t kept_once = PTHREAD_ONCE_INIT;
+
+static void free_kept(void *unused)
+{
+        (void)unused;
+        while (kept.blocks) {
+                struct arena_block *older = kept.blocks->older;
+                free(kept.blocks);
+                kept.blocks = older;
+        }
+        kept.count = 0;
+}
+
+static void make_key(void)
+{
+        int failed = pthread_key_create(&kept_key, free_kept);
+        assert(!failed);
+}
+
+static struct arena_block *block_new(size_t bytes)
+{
+        struct arena_block *block = bytes == FIRST_BLOCK ? kept.blocks : NULL;
+        if (!block)
+                return alloc_resize(NULL, sizeof *block + bytes);
+        kept.blocks = block->older;
+        kept.count--;
+        return block;
+}
+
+static void block_free(struct arena_block *block)
+{
+        if (block->bytes != FIRST_BLOCK || kept.count >= ARENA_KEPT_BLOCKS) {
+                free(block);
+                return;
+        }
+        if (!kept.blocks) { /* the end of the thread frees them */
+                pthread_once(&kept_once, make_key);
+                pthread_setspecific(kept_key, &kept);
+        }
+        block->older = kept.blocks;
+        kept.blocks = block;
+        kept.count++;
+}
 
 void arena_init(struct arena *arena, size_t max_bytes)
 {
@@ -27,7 +85,7 @@ void arena_deinit(struct arena *arena)
         struct arena_block *block = arena->blocks;
         while (block) {
                 struct arena_block *older = block->older;
-                free(block);
+                block_free(block);
                 block = older;
         }
         arena_init(arena, arena->max_bytes);
@@ -52,7 +110,7 @@ static bool grow(struct arena *arena, size_t wanted)
                 return false;
         }
         /* Not zeroed: a request pays only for the pages that it touches. */
-        struct arena_block *block = alloc_resize(NULL, sizeof *block + bytes);
+        struct arena_block *block = block_new(bytes);
         block->older = arena->blocks;
         block->bytes = bytes;
         arena->blocks = block;

@@ -3,7 +3,8 @@
  *
  * Born with its maximum: over it arena_alloc() returns NULL and the arena remembers it
  * (arena_is_full), so that a request's memory is bounded whatever its input. Blocks are taken
- * from the heap and doubled up to 64 KiB. Owned by one request; not thread-safe.
+ * from the heap and doubled up to 64 KiB; of the smallest each thread keeps a few (256 KiB at most) for the
+ * next arena. Owned by one request; not thread-safe.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
