@@ -98,10 +98,26 @@ uint64_t hash64(struct str s)
         return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+static EVP_MD *fetched;
+static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
+
+static void fetch(void)
+{
+        fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+        assert(fetched);
+}
+
+/* EVP_sha256() makes each use look the algorithm up anew, under a lock. */
+static const EVP_MD *sha256(void)
+{
+        pthread_once(&fetch_once, fetch);
+        return fetched;
+}
+
 struct digest digest_sha256(struct str s)
 {
         struct digest digest;
-        int is_done = EVP_Digest(s.ptr, s.len, digest.bytes, NULL, EVP_sha256(), NULL);
+        int is_done = EVP_Digest(s.ptr, s.len, digest.bytes, NULL, sha256(), NULL);
         assert(is_done == 1);
         return digest;
 }
@@ -110,7 +126,7 @@ struct digest digest_sha256_parts(const struct str *parts, size_t count)
 {
         struct digest digest;
         EVP_MD_CTX *context = EVP_MD_CTX_new();
-        bool is_done = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+        bool is_done = context && EVP_DigestInit_ex(context, sha256(), NULL) == 1;
         for (size_t i = 0; i < count && is_done; i++) {
                 uint64_t len = parts[i].len;
                 is_done = EVP_DigestUpdate(context, &len, sizeof len) == 1 &&
