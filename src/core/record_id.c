@@ -3,11 +3,17 @@
 
 #include "base/base32.h"
 
+#include <string.h>
+
 struct str record_id_text(struct arena *arena, const char *prefix, struct record_id id)
 {
-        char text[BASE32_CHARS + 1];
-        base32_encode(id.row, id.check, text);
-        return arena_format(arena, "%s%s", prefix, text);
+        size_t len = strlen(prefix);
+        char *text = arena_alloc(arena, len + BASE32_CHARS + 1);
+        if (!text)
+                return (struct str){0};
+        memcpy(text, prefix, len);
+        base32_encode(id.row, id.check, text + len);
+        return (struct str){text, len + BASE32_CHARS};
 }
 
 bool record_id_from(struct str text, struct str prefix, struct record_id *ret_id)
