@@ -13,6 +13,7 @@ struct safety_finding {
         struct str rule;  /* the rule's id in policy/safety.yaml */
         double precision; /* share of the rule's hits that are true, as measured */
         bool is_foreign;  /* the text is in a language without rules and training lines: no hit says little */
+        struct str language; /* BCP 47, the one of those with rules that it seems to be in; absent: unclear, foreign */
 };
 
 struct verdict {
@@ -25,6 +26,7 @@ struct verdict {
         bool is_cached;
         enum llm_status fallback;  /* why the LLM that was to be asked did not decide; LLM_OK: nothing to say */
         bool is_foreign;           /* as in safety_finding: a person has to look */
+        struct str language;       /* as in safety_finding */
         enum severity severity;    /* of a safety matter; SEVERITY_NONE otherwise */
         struct str model;          /* version of the model or policy that decided */
         struct str prompt_version; /* absent when no prompt was used */

@@ -201,6 +201,7 @@ struct verdict decide(const struct snapshot *snapshot, const struct safety_findi
         const struct policy_facts *policy = policy_facts(snapshot->policy);
         struct verdict verdict = by_classifiers(snapshot, classified, consulted, arena);
         verdict.is_foreign = finding->is_foreign;
+        verdict.language = finding->language;
         if (finding->is_foreign && verdict.source == SOURCE_LOCAL)
                 doubt_foreign(&verdict, arena);
         if (finding->severity != SEVERITY_NONE)

@@ -13,9 +13,9 @@ struct safe_text workflow_refusal_reply(const struct policy *policy, const struc
                                         const struct message *message, struct record_id id, struct arena *arena)
 {
         const struct policy_facts *facts = policy_facts(policy);
-        struct str locale;
+        struct str asked = workflow_locale(message, finding->language), locale;
         struct str name = reply_name(facts, finding->intent, decide_severity(facts, finding));
-        struct str text = policy_reply(policy, name, message->channel, workflow_locale(message), &locale);
+        struct str text = policy_reply(policy, name, message->channel, asked, &locale);
         const struct policy_variable variables[] = {
                 {"recorded", id.row ? STR("") : (struct str){0}},
                 {"compliance_id", id.row ? record_id_text(arena, "cmp_", id) : (struct str){0}},

@@ -2,12 +2,11 @@
 #include "flow/workflow.h"
 
 #include "flow/workflow_steps.h"
-#include "text/language.h"
 
-struct str workflow_locale(const struct message *message)
+struct str workflow_locale(const struct message *message, struct str language)
 {
         struct str asked = message_metadata(message, STR("locale")).raw;
-        return asked.ptr ? asked : language_tag(language_guess(message->text.raw));
+        return asked.ptr ? asked : language;
 }
 
 static void add_parameter(struct outcome *outcome, const char *name, struct safe_text value)
@@ -45,8 +44,9 @@ bool workflow_apply(const struct workflow *workflow, const struct policy_action 
                 {"article_url", article && article->url.len ? article->url : (struct str){0}},
         };
         size_t count = sizeof variables / sizeof *variables;
+        struct str locale = workflow_locale(workflow->message, workflow->verdict.language);
         struct str text = policy_reply(workflow->snapshot->policy, reply_name.ptr ? reply_name : action->reply,
-                                       workflow->message->channel, workflow_locale(workflow->message), &outcome->reply_locale);
+                                       workflow->message->channel, locale, &outcome->reply_locale);
         outcome->reply.safe = policy_fill(workflow->arena, text, variables, count);
         step->description = policy_fill(workflow->arena, action->description, variables, count);
         step->action = action->name;

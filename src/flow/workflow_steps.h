@@ -17,7 +17,7 @@ bool workflow_apply(const struct workflow *workflow, const struct policy_action 
 /* Puts the message into the review queue, due after the policy's escalation SLA. */
 void workflow_ask_person(const struct workflow *workflow, const char *reason, struct outcome *outcome);
 
-/* The locale that the client asked for, else the language that the message seems to be in; absent: neither. */
-struct str workflow_locale(const struct message *message);
+/* The locale that the client asked for, else `language`, which the message seems to be in; absent: neither. */
+struct str workflow_locale(const struct message *message, struct str language);
 
 #endif

@@ -225,7 +225,9 @@ struct safety_finding safety_net_scan(const struct safety_net *net, struct raw_t
                 pending_decide(&scan, 0);
         struct safety_finding finding = scan.best < net->rule_count ? net->rules[scan.best].finding
                                                                     : (struct safety_finding){.intent = INTENT_NONE};
-        finding.is_foreign = language_guess(text.raw) == LANGUAGE_OTHER;
+        enum language language = language_guess(text.raw);
+        finding.is_foreign = language == LANGUAGE_OTHER;
+        finding.language = language_tag(language);
         return finding;
 }
 

@@ -60,8 +60,7 @@ enum err safety_net_new(const struct safety_rule *rules, size_t count, struct sa
 
 void safety_net_free(struct safety_net *net);
 
-/* Also says when the text is in a language that the rules are not for (text/language.h). The strings of the
- * finding borrow from the net. */
+/* Also says which language the text is in (text/language.h). The strings of the finding borrow from the net. */
 struct safety_finding safety_net_scan(const struct safety_net *net, struct raw_text text);
 
 #endif

@@ -370,6 +370,8 @@ static void in_a_language_that_it_does_not_know_the_model_is_never_sure(void **s
 {
         (void)state;
         const struct safety_finding foreign = {.intent = INTENT_NONE, .is_foreign = true};
+        assert_str_equal(decided((struct safety_finding){.intent = INTENT_NONE, .language = STR_INIT("es")},
+                                 said(CATEGORY_SERVICE_ACTION, INTENT_REFUND)).language, "es");
         struct model_verdict sure = said(CATEGORY_SERVICE_ACTION, INTENT_REFUND);
         sure.probabilities[CATEGORY_SERVICE_ACTION] = 0.99;
         struct model *measured;

@@ -4,6 +4,7 @@
 
 #include "fake/world.h"
 #include "flow/workflow.h"
+#include "text/language.h"
 
 #include <string.h>
 
@@ -77,7 +78,8 @@ static struct outcome run(const struct decided *decided)
                             .confidence = 1 - decided->doubt,
                             .severity = decided->severity,
                             .source = decided->source,
-                            .is_foreign = decided->is_foreign},
+                            .is_foreign = decided->is_foreign,
+                            .language = language_tag(language_guess(message.text.raw))},
                 .id = {1, 2},
                 .arena = &arena,
         };

@@ -206,10 +206,14 @@ static void what_the_rules_are_not_for_is_marked(void **state)
         static const struct {
                 const char *text;
                 bool is_foreign;
-        } cases[] = {{"where is my order", false}, {"hm", false}, {"vorrei annullare l'ordine e riavere i soldi", true}};
+                struct str language;
+        } cases[] = {{"where is my order", false, STR_INIT("en")},
+                     {"hm", false, {0}},
+                     {"vorrei annullare l'ordine e riavere i soldi", true, {0}}};
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
                 struct safety_finding finding = safety_net_scan(net, (struct raw_text){str_from(cases[i].text)});
                 assert_int_equal(finding.is_foreign, cases[i].is_foreign);
+                assert_true(str_equal(finding.language, cases[i].language));
         }
         safety_net_free(net);
 }
