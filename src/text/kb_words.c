@@ -46,6 +46,8 @@ static bool is_word_char(char c)
 /* ’ joins the parts of a word as ' does. */
 static size_t apostrophe_len(struct str rest)
 {
+        if (rest.ptr[0] != '\'' && rest.ptr[0] != '\xe2')
+                return 0;
         if (rest.ptr[0] == '\'')
                 return 1;
         return str_starts_with(rest, STR("\xe2\x80\x99")) ? 3 : 0;
