@@ -23,6 +23,7 @@
 #define ADAPT_STORE_SQLITE_H
 
 #include "net/loop.h"
+#include "port/store_review.h"
 #include "port/store_ticket.h"
 
 struct store_sqlite;
@@ -150,5 +151,12 @@ enum err store_sqlite_find_ticket(struct store_sqlite *db, struct store_ticket_q
 enum err store_sqlite_list_tickets(struct store_sqlite *db, struct store_tickets_query *query,
                                    struct err_note *note) MUST_USE;
 enum err store_sqlite_change_ticket(struct store_sqlite *db, struct store_ticket_change *change) MUST_USE;
+
+/* The same for port/store_review.h. */
+enum err store_sqlite_find_review(struct store_sqlite *db, struct store_review_query *query,
+                                  struct err_note *note) MUST_USE;
+enum err store_sqlite_list_reviews(struct store_sqlite *db, struct store_reviews_query *query,
+                                   struct err_note *note) MUST_USE;
+enum err store_sqlite_change_review(struct store_sqlite *db, struct store_review_change *change) MUST_USE;
 
 #endif

@@ -111,7 +111,7 @@ struct checkpointer {
         bool is_closing;
 };
 
-enum reader_stmt { READER_REPLAY, READER_MESSAGE, READER_REVIEWS, READER_COUNT };
+enum reader_stmt { READER_REPLAY, READER_MESSAGE, READER_COUNT };
 
 struct reader {
         pthread_mutex_t lock; /* around all of it */
@@ -174,7 +174,6 @@ enum err reader_open(struct store_sqlite *db, struct err_note *note) MUST_USE;
 void reader_close(struct store_sqlite *db);
 void reader_replay(struct store *store, struct store_replay *replay);
 void reader_find_message(struct store *store, struct store_message_query *query);
-void reader_list_reviews(struct store *store, struct store_reviews_query *query);
 void reader_find_ticket(struct store *store, struct store_ticket_query *query);
 void reader_list_tickets(struct store *store, struct store_tickets_query *query);
 
@@ -182,6 +181,8 @@ void reader_list_tickets(struct store *store, struct store_tickets_query *query)
 typedef enum err reader_fn(struct reader *reader, void *op, struct err_note *note);
 /* Runs it on this thread. */
 enum err reader_run(struct store_sqlite *db, reader_fn *run, void *op, struct err_note *note);
+/* Starts it for a loop, on the work pool. */
+void reader_start(struct store *store, reader_fn *run, void *op, struct task *task, enum err *ret_result);
 /* What a loop is told of an error. */
 enum err as_looked_up(enum err err);
 
@@ -191,6 +192,12 @@ enum err ticket_stmts_open(struct ticket_stmts *stmts, sqlite3 *db, enum ticket_
 void ticket_stmts_close(struct ticket_stmts *stmts);
 reader_fn ticket_find, ticket_list;
 void ticket_change(struct store *store, struct store_ticket_change *change);
+
+/* store_sqlite_review.c, store_sqlite_compliance.c */
+void review_find(struct store *store, struct store_review_query *query);
+void review_list(struct store *store, struct store_reviews_query *query);
+void review_change(struct store *store, struct store_review_change *change);
+void compliance_find(struct store *store, struct store_compliance_query *query);
 
 /* store_sqlite_feedback.c */
 void feedback_add(struct store *store, struct store_feedback *feedback);

@@ -17,8 +17,8 @@ static const char *const texts[ROWS_COUNT] = {
                 "INSERT INTO message(id, check_word, received_at, key_id, channel, category, intent,"
                 " secondary_intent, confidence, source, severity, request_id, is_refused, text, metadata,"
                 " customer_id, model, prompt_version, decision_path, is_cached, action, priority,"
-                " needs_review, article_id, answer)"
-                " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " needs_review, article_id, answer, review_due_at)"
+                " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         /* A live key is never overwritten: it belongs to an answer that somebody was promised. */
         [ROWS_IDEMPOTENCY] =
                 "INSERT INTO idempotency(key, fingerprint, message_row, expires_at) VALUES(?1,?2,?3,?4)"
@@ -113,6 +113,10 @@ static enum err write_message(struct rows *rows, const struct store_record *reco
         bind_i64(&b, outcome->next_step.requires_human_review);
         bind_text(&b, outcome->article.id);
         bind_text(&b, record->answer.safe);
+        if (outcome->review.is_needed)
+                bind_i64(&b, outcome->review.due_at_ms);
+        else
+                bind_word(&b, NULL);
         return run_bound(rows, &b, note);
 }
 

@@ -67,6 +67,30 @@ static const char *const steps[] = {
         " ticket_row INTEGER NOT NULL, version INTEGER NOT NULL, field TEXT NOT NULL, at INTEGER NOT NULL,"
         " by_key TEXT, old_value TEXT, new_value TEXT,"
         " PRIMARY KEY(ticket_row, version, field)) STRICT, WITHOUT ROWID;",
+
+        /* 4: reviews change. `review` holds the open ones only; a message knows when its review is due, which is
+         * how it is found. `conversation` is a keyed digest. Notes of reviewers stand in review_event alone. */
+        "ALTER TABLE review ADD COLUMN assignee TEXT;"
+        "ALTER TABLE review ADD COLUMN version INTEGER NOT NULL DEFAULT 1;"
+        "ALTER TABLE review ADD COLUMN updated_at INTEGER;"
+        "ALTER TABLE review ADD COLUMN acknowledged_at INTEGER;"
+        "ALTER TABLE review ADD COLUMN suggested_reply TEXT;"
+        "ALTER TABLE review ADD COLUMN conversation BLOB;"
+        "CREATE TABLE review_resolved("
+        " due_at INTEGER NOT NULL, message_row INTEGER NOT NULL, severity TEXT NOT NULL,"
+        " category TEXT NOT NULL, key_id INTEGER NOT NULL, reason TEXT NOT NULL, status TEXT NOT NULL,"
+        " assignee TEXT, version INTEGER NOT NULL, updated_at INTEGER, acknowledged_at INTEGER,"
+        " suggested_reply TEXT, conversation BLOB, outcome TEXT NOT NULL, resolved_at INTEGER NOT NULL,"
+        " PRIMARY KEY(due_at, message_row)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE review_event("
+        " message_row INTEGER NOT NULL, version INTEGER NOT NULL, at INTEGER NOT NULL, by_key TEXT,"
+        " action TEXT NOT NULL, assignee TEXT, outcome TEXT, note TEXT,"
+        " PRIMARY KEY(message_row, version)) STRICT, WITHOUT ROWID;"
+        "CREATE TABLE review_message("
+        " review_row INTEGER NOT NULL, message_row INTEGER NOT NULL,"
+        " PRIMARY KEY(review_row, message_row)) STRICT, WITHOUT ROWID;"
+        "ALTER TABLE message ADD COLUMN review_due_at INTEGER;"
+        "UPDATE message SET review_due_at = review.due_at FROM review WHERE message.id = review.message_row;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };
@@ -106,13 +130,18 @@ static enum err check_identity(sqlite3 *db, const char *path, int64_t version, s
         return ERR_OK;
 }
 
-enum err store_sqlite_migrate(sqlite3 *db, const char *path, struct err_note *note)
+enum err store_sqlite_migrate_to(sqlite3 *db, const char *path, int64_t target, struct err_note *note)
 {
         int64_t version = 0;
         enum err err = sqlite_db_number(db, "PRAGMA user_version", &version, note);
         if (!err)
                 err = check_identity(db, path, version, note);
-        for (; !err && version < VERSION; version++)
+        for (; !err && version < target; version++)
                 err = take_step(db, version, note);
         return err;
+}
+
+enum err store_sqlite_migrate(sqlite3 *db, const char *path, struct err_note *note)
+{
+        return store_sqlite_migrate_to(db, path, VERSION, note);
 }

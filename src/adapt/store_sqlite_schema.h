@@ -11,4 +11,7 @@ enum { STORE_SQLITE_APPLICATION_ID = 0x54524941 }; /* "TRIA" */
 /* Each step in its own transaction. ERR_UNSUPPORTED for a newer version or a foreign database. */
 enum err store_sqlite_migrate(sqlite3 *db, const char *path, struct err_note *note) MUST_USE;
 
+/* The same up to a version that this program knows: what a store of an earlier one was, for the tests. */
+enum err store_sqlite_migrate_to(sqlite3 *db, const char *path, int64_t target, struct err_note *note) MUST_USE;
+
 #endif

@@ -1,177 +1,246 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/call.h"
+#include "api/detached.h"
 
 #include "api/query.h"
 #include "base/json_writer.h"
-#include "flow/workflow.h"
+#include "port/store_review.h"
+#include "text/redact.h"
 
 #include <assert.h>
 
-enum { ARENA_BYTES = 16 << 20, DEFAULT_LIMIT = 50 };
+/* As JSON, six times what a page takes fits into a body; a review comes with its history and its conversation. */
+enum { PAGE_ARENA_BYTES = 1 << 20, REVIEW_ARENA_BYTES = 8 << 20, RECORD_ARENA_BYTES = 1 << 20 };
 
-/* Lives in an arena of its own: the look-up outlasts a client that goes away. */
-struct listing {
-        struct store_reviews_query query;
-        struct arena arena; /* owns, also this struct */
-        size_t *busy;
-        struct call *call; /* NULL once the client is gone */
+struct review_call {
+        struct detached base;
+        union {
+                struct store_reviews_query list;
+                struct store_review_query look_up;
+                struct store_review_change change;
+                struct store_compliance_query compliance;
+        } op;
 };
 
-static void write_review(struct json_writer *w, struct arena *arena, const struct review *review)
+static struct review_call *review_call_new(struct call *call, size_t max_bytes)
 {
-        json_open(w, '{');
-        json_member(w, "message_id", record_id_text(arena, "msg_", review->id));
-        json_member(w, "request_id", ident_str(&review->request_id));
-        json_key(w, "received_at");
-        json_time(w, review->received_at_ms);
-        json_key(w, "due_at");
-        json_time(w, review->due_at_ms);
-        json_member(w, "category", str_from(category_name(review->category)));
-        json_member(w, "intent", str_from(intent_name(review->intent)));
-        json_member(w, "severity", str_from(review->severity ? severity_name(review->severity) : NULL));
-        json_member(w, "channel", str_from(channel_name(review->channel)));
-        json_member(w, "reason", review->reason);
-        json_member(w, "status", review->status);
-        json_member(w, "text", review->text.safe);
-        json_close(w, '}');
+        return detached_new(call, sizeof(struct review_call), max_bytes);
 }
 
-/* The place behind the last row: "<due_at_ms>.<row>". */
-static void write_page(struct listing *listing, struct buf *buf)
+static int64_t now_ms(const struct call *call)
 {
-        const struct store_reviews_query *query = &listing->query;
-        struct json_writer w = {.buf = buf};
-        buf_reset(buf);
-        json_open(&w, '{');
-        json_key(&w, "reviews");
-        json_open(&w, '[');
-        for (size_t i = 0; i < query->count; i++)
-                write_review(&w, &listing->arena, &query->reviews[i]);
-        json_close(&w, ']');
-        json_key(&w, "next_cursor");
-        if (query->has_more && query->count) {
-                const struct review *last = &query->reviews[query->count - 1];
-                json_str(&w, arena_format(&listing->arena, "%lld.%llu", (long long)last->due_at_ms,
-                                          (unsigned long long)last->id.row));
-        } else {
-                json_null(&w);
+        return clock_wall_ms(loop_clock(call->api->loop));
+}
+
+/* ---- GET /api/v1/reviews ---- */
+
+static void listed(struct store_reviews_query *query)
+{
+        struct review_call *review_call = list_item(query, struct review_call, op.list);
+        struct call *call = detached_wake(&review_call->base);
+        if (call && query->result == ERR_OK) {
+                struct json_writer w = {.buf = &call->api->buf};
+                buf_reset(w.buf);
+                json_open(&w, '{');
+                review_write_page(&w, call->arena, &query->page);
+                json_close(&w, '}');
+                call_json(call, 200, buf_str(w.buf));
+        } else if (call) {
+                call_problem(call, problem_of(query->result), NULL);
         }
-        json_close(&w, '}');
+        detached_free(&review_call->base);
 }
 
-static void done(struct store_reviews_query *query)
+static void read_filter(struct review_call *review_call, struct problem_faults *faults)
 {
-        struct listing *listing = list_item(query, struct listing, query);
-        struct call *call = listing->call;
-        if (call) {
-                exchange_on_cancel(call->exchange, NULL, NULL);
-                write_page(listing, &call->api->buf);
-                if (query->result == ERR_OK)
-                        call_json(call, 200, buf_str(&call->api->buf));
-                else
-                        call_problem(call, problem_of(query->result), NULL);
+        struct str rest = review_call->base.call->request->query, name, value;
+        while (query_next(&rest, &review_call->base.arena, &name, &value)) {
+                bool is_known;
+                const char *message = review_filter_set(&review_call->op.list.filter, name, value, &is_known);
+                if (!is_known)
+                        problem_complain(faults, STR("query"), "has a parameter that is not known here");
+                else if (message || !value.ptr)
+                        problem_complain(faults, name, message ? message : "must have a value");
         }
-        struct arena arena = listing->arena;
-        --*listing->busy;
-        arena_deinit(&arena);
-}
-
-static void cancelled(void *arg)
-{
-        struct listing *listing = arg;
-        exchange_respond(listing->call->exchange, &(struct http_response){.status = 499});
-        listing->call = NULL;
-}
-
-static bool read_limit(struct str text, struct store_reviews_query *query)
-{
-        uint64_t limit;
-        if (!str_to_u64(text, &limit) || limit < 1 || limit > REVIEWS_MAX_LIMIT)
-                return false;
-        query->limit = limit;
-        return true;
-}
-
-static bool read_cursor(struct str text, struct store_reviews_query *query)
-{
-        uint64_t due;
-        struct str rest = text;
-        if (!str_to_u64(str_split(&rest, '.'), &due) || due > INT64_MAX || !str_to_u64(rest, &query->after_row))
-                return false;
-        query->after_due_at_ms = (int64_t)due;
-        return true;
-}
-
-static bool read_severity(struct str text, struct store_reviews_query *query)
-{
-        return severity_from(text, &query->min_severity) && query->min_severity != SEVERITY_NONE;
-}
-
-static bool read_category(struct str text, struct store_reviews_query *query)
-{
-        query->has_category = true;
-        return category_from(text, &query->category);
-}
-
-static bool read_due_before(struct str text, struct store_reviews_query *query)
-{
-        uint64_t due;
-        if (!str_to_u64(text, &due) || due == 0 || due > INT64_MAX)
-                return false;
-        query->due_before_ms = (int64_t)due;
-        return true;
-}
-
-static const struct {
-        struct str name;
-        bool (*read)(struct str text, struct store_reviews_query *query);
-        const char *message;
-} filters[] = {
-        {STR_INIT("limit"), read_limit, "must be a number from 1 to 200"},
-        {STR_INIT("cursor"), read_cursor, "must be a next_cursor of an earlier page"},
-        {STR_INIT("min_severity"), read_severity, "must be one of standard, high, urgent"},
-        {STR_INIT("category"), read_category, "must be a category"},
-        {STR_INIT("due_before_ms"), read_due_before, "must be milliseconds since 1970"},
-};
-
-static void read_filter(struct str name, struct str value, struct store_reviews_query *query,
-                        struct problem_detail *detail, struct problem_field *fields)
-{
-        struct problem_field bad = {STR("query"), "has a parameter that is not known here"};
-        for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
-                if (!str_equal(name, filters[i].name))
-                        continue;
-                if (value.ptr && filters[i].read(value, query))
-                        return;
-                bad = (struct problem_field){filters[i].name, filters[i].message};
-        }
-        if (detail->field_count < PROBLEM_MAX_FIELDS)
-                fields[detail->field_count++] = bad;
 }
 
 void reviews_handle(struct call *call)
 {
-        struct problem_field fields[PROBLEM_MAX_FIELDS];
-        struct problem_detail detail = {.text = "The parameters in `errors` are not valid", .fields = fields};
-        struct store_reviews_query query = {.viewer = call_viewer(call), .limit = DEFAULT_LIMIT, .done = done};
-        struct str rest = call->request->query, name, value;
-        while (query_next(&rest, call->arena, &name, &value))
-                read_filter(name, value, &query, &detail, fields);
-        if (detail.field_count) {
-                call_problem(call, PROBLEM_VALIDATION_ERROR, &detail);
+        struct problem_faults faults = {0};
+        struct store *store = call->api->config.env.store;
+        struct review_call *review_call = review_call_new(call, PAGE_ARENA_BYTES);
+        struct store_reviews_query *query = &review_call->op.list;
+        *query = (struct store_reviews_query){.viewer = call_viewer(call),
+                                              .filter.now_ms = now_ms(call),
+                                              .arena = &review_call->base.arena,
+                                              .done = listed};
+        read_filter(review_call, &faults);
+        if (faults.count) {
+                detached_refuse(&review_call->base, &faults);
                 return;
         }
+        detached_wait(&review_call->base);
+        store->ops->list_reviews(store, query);
+}
+
+/* ---- GET /api/v1/reviews/ID ---- */
+
+static void answer(struct call *call, const struct review *review, const struct review_history *history)
+{
+        struct json_writer w = {.buf = &call->api->buf};
+        buf_reset(w.buf);
+        review_write(&w, call->arena, review, history);
+        call_add_header(call, "ETag", arena_format(call->arena, "\"%lld\"", (long long)review->version));
+        call_json(call, 200, buf_str(w.buf));
+}
+
+static void looked_up(struct store_review_query *query)
+{
+        struct review_call *review_call = list_item(query, struct review_call, op.look_up);
+        struct call *call = detached_wake(&review_call->base);
+        if (call && query->result == ERR_OK)
+                answer(call, &query->review, &query->history);
+        else if (call)
+                call_problem(call, problem_of(query->result), NULL);
+        detached_free(&review_call->base);
+}
+
+void review_handle(struct call *call)
+{
+        struct record_id id;
         struct store *store = call->api->config.env.store;
-        struct arena arena;
-        arena_init(&arena, ARENA_BYTES);
-        struct listing *listing = arena_new(&arena, struct listing);
-        assert(listing);
-        listing->arena = arena;
-        listing->busy = call->api->config.env.busy;
-        ++*listing->busy;
-        listing->call = call;
-        listing->query = query;
-        listing->query.arena = &listing->arena;
-        exchange_on_cancel(call->exchange, cancelled, listing);
-        store->ops->list_reviews(store, &listing->query);
+        if (!call_record_id(call, STR("rev_"), &id)) {
+                call_problem(call, PROBLEM_NOT_FOUND, NULL);
+                return;
+        }
+        struct review_call *review_call = review_call_new(call, REVIEW_ARENA_BYTES);
+        review_call->op.look_up =
+                (struct store_review_query){.id = id, .arena = &review_call->base.arena, .done = looked_up};
+        detached_wait(&review_call->base);
+        store->ops->find_review(store, &review_call->op.look_up);
+}
+
+/* ---- POST /api/v1/reviews/ID/claim, release, resolve, reopen ---- */
+
+static void changed(struct store_review_change *change)
+{
+        struct review_call *review_call = list_item(change, struct review_call, op.change);
+        struct call *call = detached_wake(&review_call->base);
+        bool is_told = change->result == ERR_STALE || change->result == ERR_CONFLICT;
+        if (call && change->result == ERR_OK)
+                answer(call, &change->review, &change->history);
+        else if (call)
+                call_problem(call, problem_of(change->result),
+                             &(struct problem_detail){.text = is_told ? change->note.text : NULL});
+        detached_free(&review_call->base);
+}
+
+static const char *set_note(struct review_call *review_call, struct str text)
+{
+        struct raw_text note = {arena_copy(&review_call->base.arena, text)};
+        struct safe_text safe;
+        if (redact_text(note, &review_call->base.arena, &safe) != ERR_OK)
+                return "cannot be redacted";
+        return review_change_note(&review_call->op.change.change, safe);
+}
+
+static void set_member(struct detached *base, struct str name, struct json value, struct problem_faults *faults)
+{
+        struct review_call *review_call = list_item(base, struct review_call, base);
+        struct str text;
+        const char *message = NULL;
+        if (json_type(value) == JSON_NULL)
+                return;
+        if (!json_to_str(value, &text))
+                message = "must be a string";
+        else if (str_equal(name, STR("note")))
+                message = set_note(review_call, text);
+        else if (!redact_is_clean(text))
+                message = "must hold no personal data";
+        else
+                message = review_change_set(&review_call->op.change.change, name, arena_copy(&base->arena, text));
+        if (message)
+                problem_complain(faults, problem_pointer(&base->arena, "", name), message);
+}
+
+/* NULL when the request was refused already. */
+static struct review_call *change_new(struct call *call)
+{
+        struct record_id id;
+        enum review_action action;
+        bool is_known = review_action_from(str_from(call->route->suffix + 1), &action);
+        assert(is_known);
+        if (!call_record_id(call, STR("rev_"), &id)) {
+                call_problem(call, PROBLEM_NOT_FOUND, NULL);
+                return NULL;
+        }
+        if (call->request->body.len && !call_has_json(call)) {
+                call_problem(call, PROBLEM_UNSUPPORTED_MEDIA_TYPE, NULL);
+                return NULL;
+        }
+        struct review_call *review_call = review_call_new(call, REVIEW_ARENA_BYTES);
+        struct str by = detached_key_name(&review_call->base);
+        review_call->op.change = (struct store_review_change){
+                .id = id,
+                .change = {.action = action,
+                           .assignee = by.ptr ? by : STR("(no key)"),
+                           .outcome = REVIEW_OUTCOME_NONE},
+                .by = by,
+                .now_ms = now_ms(call),
+                .arena = &review_call->base.arena,
+                .done = changed,
+        };
+        return review_call;
+}
+
+void review_change_handle(struct call *call)
+{
+        struct problem_faults faults = {0};
+        struct store *store = call->api->config.env.store;
+        struct review_call *review_call = change_new(call);
+        if (!review_call)
+                return;
+        struct store_review_change *change = &review_call->op.change;
+        if (!detached_if_match(call, REVIEW_MAX_VERSION, &change->if_version))
+                problem_complain(&faults, STR("If-Match"), "must be the ETag of the review, or *");
+        bool is_valid = call->request->body.len == 0 || detached_read_body(&review_call->base, set_member, &faults);
+        if (is_valid && change->change.action == REVIEW_RESOLVE && change->change.outcome == REVIEW_OUTCOME_NONE)
+                problem_complain(&faults, STR("/outcome"), "is required");
+        if (!is_valid || faults.count) {
+                detached_refuse(&review_call->base, &faults);
+                return;
+        }
+        detached_wait(&review_call->base);
+        store->ops->change_review(store, change);
+}
+
+/* ---- GET /api/v1/compliance/ID ---- */
+
+static void found(struct store_compliance_query *query)
+{
+        struct review_call *review_call = list_item(query, struct review_call, op.compliance);
+        struct call *call = detached_wake(&review_call->base);
+        if (call && query->result == ERR_OK) {
+                struct json_writer w = {.buf = &call->api->buf};
+                buf_reset(w.buf);
+                compliance_write(&w, call->arena, &query->record);
+                call_json(call, 200, buf_str(w.buf));
+        } else if (call) {
+                call_problem(call, problem_of(query->result), NULL);
+        }
+        detached_free(&review_call->base);
+}
+
+void compliance_handle(struct call *call)
+{
+        struct record_id id;
+        struct store *store = call->api->config.env.store;
+        if (!call_record_id(call, STR("cmp_"), &id)) {
+                call_problem(call, PROBLEM_NOT_FOUND, NULL);
+                return;
+        }
+        struct review_call *review_call = review_call_new(call, RECORD_ARENA_BYTES);
+        review_call->op.compliance =
+                (struct store_compliance_query){.id = id, .arena = &review_call->base.arena, .done = found};
+        detached_wait(&review_call->base);
+        store->ops->find_compliance(store, &review_call->op.compliance);
 }

@@ -87,41 +87,6 @@ struct store_message_query {
         void (*done)(struct store_message_query *query);
 };
 
-enum { REVIEWS_MAX_LIMIT = 200 };
-
-/* One page of what awaits a person, ordered by (due_at_ms, row). */
-struct review {
-        struct record_id id;
-        int64_t due_at_ms;
-        int64_t received_at_ms;
-        enum category category;
-        enum intent intent;
-        enum severity severity; /* SEVERITY_NONE for escalations */
-        enum channel channel;
-        struct str reason;
-        struct str status; /* "pending_review" */
-        struct safe_text text;
-        struct ident request_id;
-};
-
-struct store_reviews_query {
-        struct task task;
-        struct store_viewer viewer;
-        enum severity min_severity;  /* SEVERITY_NONE: all */
-        bool has_category;
-        enum category category;
-        int64_t due_before_ms; /* 0: no bound */
-        int64_t after_due_at_ms; /* the cursor: rows behind (after_due_at_ms, after_row) */
-        uint64_t after_row;
-        size_t limit; /* 1..REVIEWS_MAX_LIMIT */
-        struct arena *arena;
-        struct review *reviews;
-        size_t count;
-        bool has_more;
-        enum err result;
-        void (*done)(struct store_reviews_query *query);
-};
-
 /* What a reviewer says about a decision. One for each reviewer and message: the last one counts. */
 struct store_feedback {
         struct task task;
@@ -139,6 +104,11 @@ struct store_feedback {
 struct store_ticket_query;
 struct store_tickets_query;
 struct store_ticket_change;
+/* port/store_review.h */
+struct store_review_query;
+struct store_reviews_query;
+struct store_review_change;
+struct store_compliance_query;
 
 struct store_ops {
         /* A row number that nobody else gets, and a fresh check. Never blocks. */
@@ -147,6 +117,9 @@ struct store_ops {
         void (*replay)(struct store *store, struct store_replay *replay);
         void (*find_message)(struct store *store, struct store_message_query *query);
         void (*list_reviews)(struct store *store, struct store_reviews_query *query);
+        void (*find_review)(struct store *store, struct store_review_query *query);
+        void (*change_review)(struct store *store, struct store_review_change *change);
+        void (*find_compliance)(struct store *store, struct store_compliance_query *query);
         void (*add_feedback)(struct store *store, struct store_feedback *feedback);
         void (*find_ticket)(struct store *store, struct store_ticket_query *query);
         void (*list_tickets)(struct store *store, struct store_tickets_query *query);

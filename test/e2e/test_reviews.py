@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GET /api/v1/reviews: what awaits a person, the most pressing first."""
+"""Reviews over REST: what awaits a person, the most pressing first, and what a person does about it."""
+import json
+
 import pytest
 
 from server import Server, check_problem
@@ -26,8 +28,8 @@ def reviewed(tmp_path_factory):
         server.discard()
 
 
-def page(server, query=""):
-    answer = server.get("/api/v1/reviews" + query)
+def page(server, query="", headers=None):
+    answer = server.get("/api/v1/reviews" + query, headers)
     assert answer.status == 200, answer
     return answer.json
 
@@ -54,6 +56,9 @@ def test_row_says_what_a_person_needs(reviewed):
     ("?min_severity=standard", {URGENT, HIGH, STANDARD}), ("?category=service_action", {AGENT}),
     ("?category=safety_compliance", {URGENT, HIGH, STANDARD}), ("?category=informational", set()),
     ("?category=safety_compliance&min_severity=high", {URGENT, HIGH}), ("?due_before_ms=1", set()),
+    ("?severity=high", {HIGH}), ("?overdue=true", set()), ("?status=claimed", set()), ("?status=resolved", set()),
+    ("?assignee=", {URGENT, HIGH, STANDARD, AGENT}), ("?assignee=anna", set()),
+    ("?due_before=2020-01-01T00:00:00Z", set()), ("?due_before=2999-01-01T00:00:00Z&severity=urgent", {URGENT}),
 ])
 def test_filters_keep_what_they_name(reviewed, query, texts):
     assert {reviewed.sent[review["message_id"]] for review in page(reviewed, query)["reviews"]} == texts
@@ -77,7 +82,7 @@ def test_cursor_walks_every_row_once(reviewed, limit):
 
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=201", "?limit=x", "?limit=", "?limit", "?cursor=x", "?cursor=1",
                                    "?min_severity=none", "?min_severity=URGENT", "?category=x", "?colour=red",
-                                   "?due_before_ms=0", "?due_before_ms=-1", "?cursor=99999999999999999999.1", "?&"])
+                                   "?due_before_ms=0", "?status=done", "?overdue=yes", "?due_before=soon", "?due_before_ms=-1", "?cursor=99999999999999999999.1", "?&"])
 def test_bad_parameters_are_named(reviewed, query):
     body = check_problem(reviewed.get("/api/v1/reviews" + query), 400, "validation_error")
     assert body["errors"] and "colour" not in body["errors"][0]["field"]
@@ -91,3 +96,84 @@ def test_only_reviewers_may_look(make_server):
         assert len(server.get("/api/v1/reviews", {"X-API-Key": keys[scope]}).json["reviews"]) == 1
     check_problem(server.get("/api/v1/reviews", {"X-API-Key": keys["classify"]}), 403, "forbidden")
     check_problem(server.get("/api/v1/reviews"), 401, "unauthorized")
+
+
+# ---- One review ----
+
+def act(server, review, action, body=None, headers=None):
+    sent = {"Content-Type": "application/json", **(headers or {})} if body is not None else headers
+    return server.request("POST", f"/api/v1/reviews/{review}/{action}", None if body is None else json.dumps(body).encode(),
+                          sent)
+
+
+def show(server, review, headers=None):
+    answer = server.get(f"/api/v1/reviews/{review}", headers)
+    assert answer.status == 200, answer
+    assert answer.header("ETag") == '"%d"' % answer.json["version"]
+    return answer.json
+
+
+def open_review(server, text=HIGH, headers=None):
+    decision = server.decide(text, headers)
+    return decision, decision["message_id"].replace("msg_", "rev_")
+
+
+def test_a_review_is_claimed_released_resolved_and_reopened_by_named_keys(make_server):
+    server = make_server().start()
+    keys = {name: {"X-API-Key": server.add_key(name, "review")} for name in ("anna", "bert")}
+    keys["shop"] = {"X-API-Key": server.add_key("shop", "classify")}
+    decision, review = open_review(server, headers=keys["shop"])
+    assert show(server, review, keys["anna"])["status"] == "pending_review"
+    claimed = act(server, review, "claim", headers=keys["anna"]).json
+    assert (claimed["status"], claimed["assignee"], claimed["version"]) == ("claimed", "anna", 2)
+    assert act(server, review, "claim", headers=keys["anna"]).json["version"] == 2
+    refused = check_problem(act(server, review, "claim", headers=keys["bert"]), 409, "conflict")
+    assert "anna" in refused["detail"]
+    record = server.get("/api/v1/compliance/" + decision["compliance"]["id"], keys["bert"]).json
+    assert record["status"] == "in_review" and record["acknowledged_at"] == claimed["acknowledged_at"]
+    assert act(server, review, "release", {"note": "call 0171 5550123"}, keys["bert"]).json["assignee"] is None
+    assert act(server, review, "claim", {"assignee": "carl"}, keys["bert"]).json["assignee"] == "carl"
+    check_problem(act(server, review, "resolve", {}, keys["bert"]), 400, "validation_error")
+    check_problem(act(server, review, "resolve", {"outcome": "x"}, keys["bert"]), 400, "validation_error")
+    check_problem(act(server, review, "resolve", {"outcome": "referred"}, {**keys["bert"], "If-Match": '"3"'}), 412,
+                  "precondition_failed")
+    done = act(server, review, "resolve", {"outcome": "referred", "note": "to the pharmacist"},
+               {**keys["bert"], "If-Match": '"4"'}).json
+    assert (done["status"], done["outcome"], done["assignee"]) == ("resolved", "referred", "carl")
+    assert [(e["action"], e["by"]) for e in done["history"]] == [
+        ("claim", "anna"), ("release", "bert"), ("claim", "bert"), ("resolve", "bert")]
+    assert "5550123" not in done["history"][1]["note"] and done["history"][3]["note"] == "to the pharmacist"
+    record = server.get("/api/v1/compliance/" + decision["compliance"]["id"], keys["bert"]).json
+    assert (record["status"], record["outcome"], record["resolved_at"]) == ("resolved", "referred", done["resolved_at"])
+    assert record["text"] == HIGH and record["channel"] == "api" and len(record["digest"]) == 64
+    # What the client was told stays what it was told.
+    told = server.get("/api/v1/messages/" + decision["message_id"], keys["shop"]).json
+    assert told["compliance"]["status"] == "pending_review"
+    assert page(server, "", keys["anna"])["reviews"] == []
+    assert page(server, "?status=resolved", keys["anna"])["reviews"][0]["id"] == review
+    check_problem(act(server, review, "claim", headers=keys["anna"]), 409, "conflict")
+    again = act(server, review, "reopen", headers=keys["anna"]).json
+    assert (again["status"], again["outcome"], again["resolved_at"]) == ("pending_review", None, None)
+    server.stop()
+    server.start()
+    assert len(show(server, review, keys["anna"])["history"]) == 5
+    for path in (f"/api/v1/reviews/{review}", "/api/v1/compliance/" + decision["compliance"]["id"]):
+        check_problem(server.get(path, keys["shop"]), 403, "forbidden")
+    check_problem(act(server, review, "claim", headers=keys["shop"]), 403, "forbidden")
+
+
+def test_what_is_no_review_has_none(reviewed):
+    nothing = reviewed.decide("What is your refund policy?")["message_id"]
+    for review in (nothing.replace("msg_", "rev_"), nothing, "rev_1", "rev_0000000000002myz2zasgbr5ne"):
+        check_problem(reviewed.get("/api/v1/reviews/" + review), 404, "not_found")
+        check_problem(act(reviewed, review, "claim"), 404, "not_found")
+    check_problem(reviewed.get("/api/v1/compliance/" + nothing.replace("msg_", "cmp_")), 404, "not_found")
+
+
+@pytest.mark.parametrize("action, body", [("claim", {"outcome": "referred"}), ("release", {"assignee": "a"}),
+                                          ("resolve", {"outcome": 1}), ("resolve", {"outcome": "referred", "note": ""}),
+                                          ("claim", {"assignee": "a b"}), ("claim", []), ("claim", {"text": "x"})])
+def test_bad_bodies_change_nothing(reviewed, action, body):
+    review = page(reviewed)["reviews"][0]
+    check_problem(act(reviewed, review["id"], action, body), 400, "validation_error")
+    assert show(reviewed, review["id"])["version"] == review["version"]

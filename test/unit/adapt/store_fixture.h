@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "adapt/sqlite_db.h"
+#include "adapt/store_sqlite_schema.h"
 #include "adapt/store_sqlite.h"
 #include "base/alloc.h"
 #include "unit/test.h"
@@ -205,5 +206,27 @@ static inline int64_t number(const char *sql)
         sqlite3_close(db);
         return value;
 }
+
+/* Leaves a closed store of an earlier version of this program with what the SQL puts into it. */
+static inline void fixture_make_old(int64_t version, const char *sql)
+{
+        char path[96];
+        sqlite3 *db;
+        fixture_close();
+        remove_directory(fixture.directory);
+        assert_int_equal(mkdir(fixture.directory, 0700), 0);
+        snprintf(path, sizeof path, "%s/triaged.db", fixture.directory);
+        assert_ok(sqlite_db_open(path, &(struct sqlite_options){.cache_kib = 64, .busy_timeout_ms = 1000}, &db, NULL));
+        assert_ok(store_sqlite_migrate_to(db, path, version, NULL));
+        assert_ok(sqlite_db_exec(db, sql, NULL));
+        sqlite3_close(db);
+}
+
+/* A message of any version, with row 1 and check 77. */
+#define OLD_MESSAGE \
+        "INSERT INTO message(id, check_word, received_at, key_id, channel, category, intent, confidence, source," \
+        " severity, request_id, is_refused, text, is_cached, priority, needs_review, answer)" \
+        " VALUES(1, 77, 1000, 0, 'chat', 'safety_compliance', 'fraud', 0.9, 'local', 'high', 'req_1', 0, 'stolen card'," \
+        " 0, 'high', 1, '{}');"
 
 #endif

@@ -168,126 +168,6 @@ static void expired_keys_are_swept_and_live_ones_stay(void **state)
         assert_int_equal(number("SELECT count(*) FROM idempotency"), 100);
 }
 
-/* ---- Reviews ---- */
-
-static void on_listed(struct store_reviews_query *query)
-{
-        (void)query;
-        one_is_done();
-}
-
-static void list(struct store_reviews_query *query)
-{
-        query->arena = &fixture.arena;
-        query->done = on_listed;
-        fixture.store->ops->list_reviews(fixture.store, query);
-        wait_for(1);
-}
-
-/* Rows 1.. of the table, in this order, committed in one go. */
-static const struct {
-        enum severity severity;
-        int64_t due_at_ms;
-        int64_t key_id;
-} reviews[] = {
-        {SEVERITY_STANDARD, 9000, 1}, {SEVERITY_URGENT, 1000, 1}, {SEVERITY_HIGH, 5000, 2},
-        {SEVERITY_URGENT, 5000, 1},   {SEVERITY_NONE, 7000, 2},
-};
-
-static void commit_reviews(void)
-{
-        for (size_t i = 0; i < sizeof reviews / sizeof *reviews; i++) {
-                struct sample *sample = sample_of_safety(i, reviews[i].severity, reviews[i].due_at_ms);
-                sample->record.key_id = reviews[i].key_id;
-                if (reviews[i].severity == SEVERITY_NONE)
-                        sample->outcome.verdict.category = CATEGORY_SERVICE_ACTION;
-                start_commit(sample);
-        }
-        wait_for(sizeof reviews / sizeof *reviews);
-}
-
-static void reviews_come_by_due_time_and_filter(void **state)
-{
-        (void)state;
-        commit_reviews();
-        const struct {
-                struct store_reviews_query query;
-                const char *rows;
-        } cases[] = {
-                {{.viewer.sees_all = true, .limit = 200}, "2 3 4 5 1 "},
-                {{.viewer.sees_all = true, .limit = 2}, "2 3 +"},
-                {{.viewer.sees_all = true, .limit = 2, .after_due_at_ms = 5000, .after_row = 3}, "4 5 +"},
-                {{.viewer.sees_all = true, .limit = 2, .after_due_at_ms = 7000, .after_row = 5}, "1 "},
-                {{.viewer.key_id = 1, .limit = 200}, "2 4 1 "},
-                {{.viewer.key_id = 3, .limit = 200}, ""},
-                {{.viewer.sees_all = true, .limit = 200, .min_severity = SEVERITY_HIGH}, "2 3 4 "},
-                {{.viewer.sees_all = true, .limit = 200, .min_severity = SEVERITY_URGENT}, "2 4 "},
-                {{.viewer.sees_all = true,
-                  .limit = 200,
-                  .has_category = true,
-                  .category = CATEGORY_SERVICE_ACTION},
-                 "5 "},
-                {{.viewer.sees_all = true, .limit = 200, .due_before_ms = 5000}, "2 "},
-                {{.viewer.sees_all = true, .limit = 5}, "2 3 4 5 1 "},
-        };
-        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-                struct store_reviews_query query = cases[i].query;
-                char rows[64] = "";
-                size_t len = 0;
-                list(&query);
-                assert_ok(query.result);
-                for (size_t r = 0; r < query.count; r++)
-                        len += (size_t)snprintf(rows + len, sizeof rows - len, "%d ",
-                                                (int)query.reviews[r].id.row);
-                if (query.has_more)
-                        snprintf(rows + len, sizeof rows - len, "+");
-                assert_string_equal(rows, cases[i].rows);
-        }
-}
-
-static void a_review_tells_what_was_stored(void **state)
-{
-        (void)state;
-        commit_reviews();
-        struct store_reviews_query query = {.viewer.sees_all = true, .limit = 1};
-        list(&query);
-        const struct review *review = &query.reviews[0];
-        assert_true(review->id.check == fixture.samples[1].record.id.check);
-        assert_int_equal(review->severity, SEVERITY_URGENT);
-        assert_int_equal(review->intent, INTENT_PRODUCT_SAFETY);
-        assert_int_equal(review->channel, CHANNEL_CHAT);
-        assert_int_equal(review->received_at_ms, 1000);
-        assert_str_equal(review->reason, "safety");
-        assert_str_equal(review->status, "pending_review");
-        assert_str_equal(review->text.safe, "what are your hours");
-        assert_str_equal(ident_str(&review->request_id), "req_1");
-}
-
-static void a_page_that_the_arena_cannot_hold_ends_early(void **state)
-{
-        (void)state;
-        static char long_text[20000];
-        memset(long_text, 'x', sizeof long_text);
-        for (size_t i = 0; i < 10; i++) {
-                struct sample *sample = sample_of_safety(i, SEVERITY_HIGH, 5000);
-                sample->record.text.safe = (struct str){long_text, sizeof long_text};
-                start_commit(sample);
-        }
-        wait_for(10);
-        arena_deinit(&fixture.arena);
-        arena_init(&fixture.arena, 110000);
-        struct store_reviews_query query = {.viewer.sees_all = true, .limit = 10};
-        list(&query);
-        assert_ok(query.result);
-        assert_true(query.has_more);
-        assert_in_range(query.count, 1, 9);
-        arena_deinit(&fixture.arena);
-        arena_init(&fixture.arena, 8000);
-        query = (struct store_reviews_query){.viewer.sees_all = true, .limit = 10};
-        list(&query);
-        assert_int_equal(query.result, ERR_TOO_LARGE);
-}
-
 /* ---- Batches ---- */
 
 enum { OTHER_COMMITS = 64 };
@@ -578,9 +458,6 @@ int main(void)
                 CASE(a_stored_answer_is_replayed_under_its_key),
                 CASE(a_live_key_is_not_overwritten_and_an_expired_one_is),
                 CASE(expired_keys_are_swept_and_live_ones_stay),
-                CASE(reviews_come_by_due_time_and_filter),
-                CASE(a_review_tells_what_was_stored),
-                CASE(a_page_that_the_arena_cannot_hold_ends_early),
                 CASE(commits_of_two_loops_share_transactions_and_come_back_to_their_loops),
                 CASE(one_bad_row_does_not_fail_its_batch),
                 CASE(a_refused_record_leaves_no_row_behind),

@@ -240,13 +240,10 @@ static void a_history_has_its_end(void **state)
 static void tickets_of_an_earlier_version_can_be_changed(void **state)
 {
         (void)state;
-        commit_tickets(1);
-        fixture_close();
-        execute("DROP TABLE ticket_event; DROP INDEX ticket_by_status; DROP INDEX ticket_by_assignee;"
-                "ALTER TABLE ticket DROP COLUMN assignee; ALTER TABLE ticket DROP COLUMN updated_at;"
-                "ALTER TABLE ticket DROP COLUMN version; UPDATE ticket SET status = 'closed';"
-                "PRAGMA user_version=2");
+        fixture_make_old(2, OLD_MESSAGE "INSERT INTO ticket(id, status, priority, queue, intent, created_at)"
+                                        " VALUES(1, 'closed', 'high', 'agents', 'fraud', 1000)");
         fixture_open();
+        fixture.samples[0].record.id = (struct record_id){1, 77};
         struct store_ticket_query query = {.id = fixture.samples[0].record.id, .viewer.sees_all = true};
         find(&query);
         assert_ok(query.result);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/compliance.h"
+
+static void write_time(struct json_writer *w, const char *name, int64_t wall_ms)
+{
+        json_key(w, name);
+        if (wall_ms)
+                json_time(w, wall_ms);
+        else
+                json_null(w);
+}
+
+static void write_message(struct json_writer *w, const struct compliance *record)
+{
+        char hex[65];
+        digest_to_hex(&record->digest, hex);
+        json_member(w, "channel", str_from(channel_name(record->channel)));
+        json_member(w, "text", record->text.safe);
+        json_member(w, "digest", str_from(hex));
+        json_key(w, "message_length");
+        json_i64(w, record->text_points);
+        json_member(w, "customer_id", record->customer_id.safe);
+        json_member(w, "product_id", record->product_id.safe);
+        json_key(w, "classifier");
+        json_open(w, '{');
+        json_member(w, "source", record->source);
+        json_member(w, "model", record->model);
+        json_member(w, "prompt_version", record->prompt_version);
+        json_close(w, '}');
+}
+
+void compliance_write(struct json_writer *w, struct arena *arena, const struct compliance *record)
+{
+        json_open(w, '{');
+        json_member(w, "id", record_id_text(arena, "cmp_", record->id));
+        json_member(w, "message_id", record_id_text(arena, "msg_", record->id));
+        json_member(w, "review_id", record_id_text(arena, "rev_", record->id));
+        write_time(w, "received_at", record->received_at_ms);
+        write_time(w, "due_at", record->due_at_ms);
+        write_time(w, "acknowledged_at", record->acknowledged_at_ms);
+        write_time(w, "resolved_at", record->resolved_at_ms);
+        json_member(w, "category", str_from(category_name(CATEGORY_SAFETY_COMPLIANCE)));
+        json_member(w, "severity", str_from(severity_name(record->severity)));
+        json_member(w, "intent", str_from(intent_name(record->intent)));
+        json_member(w, "secondary_intent", str_from(intent_name(record->secondary_intent)));
+        json_member(w, "status", record->status);
+        json_member(w, "outcome", str_from(review_outcome_name(record->outcome)));
+        json_key(w, "regulator_report_candidate");
+        json_bool(w, record->is_report_candidate);
+        write_message(w, record);
+        json_close(w, '}');
+}
