@@ -304,6 +304,8 @@ static const struct {
         {STR_INIT("model.rollback"), model_rollback}, {STR_INIT("model.train"), model_train},
         {STR_INIT("ticket.list"), admin_ticket_list}, {STR_INIT("ticket.show"), admin_ticket_show},
         {STR_INIT("ticket.update"), admin_ticket_update}, {STR_INIT("ticket.comment"), admin_ticket_comment},
+        {STR_INIT("review.list"), admin_review_list}, {STR_INIT("review.show"), admin_review_show},
+        {STR_INIT("review.change"), admin_review_change}, {STR_INIT("compliance.export"), admin_compliance_export},
 };
 
 static enum err run(struct operation *op, struct str name)

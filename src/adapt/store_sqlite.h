@@ -158,5 +158,7 @@ enum err store_sqlite_find_review(struct store_sqlite *db, struct store_review_q
 enum err store_sqlite_list_reviews(struct store_sqlite *db, struct store_reviews_query *query,
                                    struct err_note *note) MUST_USE;
 enum err store_sqlite_change_review(struct store_sqlite *db, struct store_review_change *change) MUST_USE;
+enum err store_sqlite_page_compliance(struct store_sqlite *db, struct store_compliance_page *page,
+                                      struct err_note *note) MUST_USE;
 
 #endif

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/compliance.h"
 
+#include "base/time_text.h"
+
+#include <string.h>
+
 static void write_time(struct json_writer *w, const char *name, int64_t wall_ms)
 {
         json_key(w, name);
@@ -49,4 +53,71 @@ void compliance_write(struct json_writer *w, struct arena *arena, const struct c
         json_bool(w, record->is_report_candidate);
         write_message(w, record);
         json_close(w, '}');
+}
+
+/* ---- CSV ---- */
+
+static const char *const columns[] = {
+        "id", "received_at", "due_at", "acknowledged_at", "resolved_at", "severity", "intent", "secondary_intent",
+        "status", "outcome", "regulator_report_candidate", "channel", "customer_id", "product_id", "text",
+        "message_length", "digest", "classifier", "model", "prompt_version",
+};
+
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+static void write_cell(struct buf *buf, struct str text, bool is_last)
+{
+        bool is_formula = text.len && strchr("=+-@\t\r\n", text.ptr[0]);
+        buf_append_str(buf, is_formula ? STR("\"'") : STR("\""));
+        for (size_t i = 0; i < text.len; i++) {
+                if (text.ptr[i] == '"')
+                        buf_append_str(buf, STR("\""));
+                buf_append_str(buf, (struct str){text.ptr + i, 1});
+        }
+        buf_append_str(buf, is_last ? STR("\"\r\n") : STR("\","));
+}
+
+void compliance_write_csv_header(struct buf *buf)
+{
+        for (size_t i = 0; i < COLUMNS; i++)
+                write_cell(buf, str_from(columns[i]), i + 1 == COLUMNS);
+}
+
+static struct str time_cell(struct arena *arena, int64_t wall_ms)
+{
+        char text[TIME_TEXT_BYTES];
+        if (wall_ms == 0)
+                return STR("");
+        time_to_text(wall_ms, text);
+        return arena_copy(arena, str_from(text));
+}
+
+void compliance_write_csv(struct buf *buf, struct arena *arena, const struct compliance *record)
+{
+        char hex[65];
+        digest_to_hex(&record->digest, hex);
+        const struct str cells[COLUMNS] = {
+                record_id_text(arena, "cmp_", record->id),
+                time_cell(arena, record->received_at_ms),
+                time_cell(arena, record->due_at_ms),
+                time_cell(arena, record->acknowledged_at_ms),
+                time_cell(arena, record->resolved_at_ms),
+                str_from(severity_name(record->severity)),
+                str_from(intent_name(record->intent)),
+                str_from(intent_name(record->secondary_intent)),
+                record->status,
+                str_from(review_outcome_name(record->outcome)),
+                record->is_report_candidate ? STR("true") : STR("false"),
+                str_from(channel_name(record->channel)),
+                record->customer_id.safe,
+                record->product_id.safe,
+                record->text.safe,
+                arena_format(arena, "%lld", (long long)record->text_points),
+                str_from(hex),
+                record->source,
+                record->model,
+                record->prompt_version,
+        };
+        for (size_t i = 0; i < COLUMNS; i++)
+                write_cell(buf, cells[i], i + 1 == COLUMNS);
 }

@@ -36,4 +36,9 @@ struct compliance {
 /* One JSON object. The arena is for ids. */
 void compliance_write(struct json_writer *w, struct arena *arena, const struct compliance *record);
 
+/* The same as a line of CSV (RFC 4180): every cell in quotes, and one that a spreadsheet would take for a formula
+ * behind an apostrophe. */
+void compliance_write_csv_header(struct buf *buf);
+void compliance_write_csv(struct buf *buf, struct arena *arena, const struct compliance *record);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Administration of one data directory: keys, knowledge base, what reviewers said, models, tickets.
+/* Administration of one data directory: keys, knowledge base, what reviewers said, models, tickets, reviews.
  *
  * An operation is a name, its arguments as a JSON object and a JSON object as its result, so that
  * the command line does the same thing whether it opens the store itself or asks the server that
@@ -26,6 +26,11 @@
  * ticket.show {"id"} -> {"ticket"}
  * ticket.update {"id","set":{"status","priority","queue","assignee"}[,"if_version"]} -> {"ticket"}
  * ticket.comment {"id","text"} -> {"ticket"}
+ * review.list {the filters of core/review.h, as strings} -> {"reviews":[…],"next_cursor"}
+ * review.show {"id"} -> {"review"}
+ * review.change {"id","action"[,"assignee","outcome","note","if_version"]} -> {"review"}
+ * compliance.export {["format","from","to","report_candidates","cursor"]} -> {"text","count","next_cursor"}: a page,
+ *   as lines of CSV or as what stands between the brackets of a JSON array
  */
 #ifndef PORT_ADMIN_H
 #define PORT_ADMIN_H

@@ -10,7 +10,8 @@ import pytest
 
 from server import BINARY, ROOT, Server
 
-COMMANDS = ["serve", "classify", "train", "model", "config", "version", "key", "kb", "redact", "ticket"]
+COMMANDS = ["serve", "classify", "train", "model", "config", "version", "key", "kb", "redact", "ticket", "review",
+            "compliance"]
 MESSAGES = ["What is your refund policy?", "Please cancel my order ORD-12345.", "I have chest pain.",
             "Where is my order ORD-1?", "I want a refund for order ORD-2."] * 5
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reviews over REST: what awaits a person, the most pressing first, and what a person does about it."""
+import csv
+import io
 import json
 
 import pytest
@@ -177,3 +179,62 @@ def test_bad_bodies_change_nothing(reviewed, action, body):
     review = page(reviewed)["reviews"][0]
     check_problem(act(reviewed, review["id"], action, body), 400, "validation_error")
     assert show(reviewed, review["id"])["version"] == review["version"]
+
+
+# ---- The command line ----
+
+def run(server, *args):
+    return server.cli(*args, "--data-dir", server.data_dir)
+
+
+@pytest.mark.parametrize("is_running", [True, False], ids=["beside a server", "alone"])
+def test_command_line_works_through_the_queue(make_server, is_running):
+    server = make_server().start()
+    standard, urgent = open_review(server, STANDARD)[1], open_review(server, URGENT)[1]
+    if not is_running:
+        server.stop()
+    rows = [line.split() for line in run(server, "review", "list").stdout.splitlines()]
+    assert [row[0] for row in rows] == [urgent, standard] and rows[0][1:3] == ["in", "14"] and "h" in rows[1]
+    assert run(server, "review", "list", "--severity", "standard", "--limit", "1").stdout.startswith(standard)
+    assert run(server, "review", "list", "--overdue").stdout == ""
+    assert run(server, "review", "claim", urgent, "--assignee", "anna").stdout == f"{urgent} is claimed, version 2\n"
+    assert run(server, "review", "list", "--assignee=").stdout.startswith(standard)
+    done = run(server, "review", "claim", urgent)
+    assert done.returncode == 1 and "anna has claimed the review" in done.stderr
+    assert run(server, "review", "resolve", urgent, "--outcome", "false_alarm", "--note", "mail a@example.com").returncode == 0
+    shown = run(server, "review", "show", urgent).stdout
+    assert "outcome         false_alarm\n" in shown and "(command line)  resolve" in shown and "a@example.com" not in shown
+    listed = json.loads(run(server, "review", "list", "--status", "resolved", "--json").stdout)
+    assert [review["id"] for review in listed["reviews"]] == [urgent] and listed["next_cursor"] is None
+    for arguments, words in ((("resolve", standard), "an outcome is needed"), (("release", standard), "not possible"),
+                             (("resolve", standard, "--outcome", "x"), "must be one of"), (("show", "x"), "a review's id is"),
+                             (("claim", standard, "--if-version", "3"), "version 1 now"),
+                             (("list", "--status", "x"), "must be one of")):
+        done = run(server, "review", *arguments)
+        assert done.returncode == 1 and words in done.stderr, done
+    for arguments in ((), ("nonsense",), ("show",), ("list", "x"), ("list", "--limit", "0"), ("claim",)):
+        assert run(server, "review", *arguments).returncode == 2, arguments
+    assert run(server, "review", "reopen", urgent).stdout == f"{urgent} is pending_review, version 4\n"
+
+
+def test_regulator_gets_records_as_json_and_as_csv_without_formulas(make_server):
+    server = make_server().start()
+    texts = ["=HYPERLINK(\"http://x\") I have chest pain\nnow", URGENT, STANDARD] + [HIGH] * 120
+    ids = [server.decide(text, metadata={"customer_id": "c-1"})["compliance"]["id"] for text in texts]
+    server.decide(AGENT)
+    act(server, ids[1].replace("cmp_", "rev_"), "resolve", {"outcome": "confirmed"})
+    records = json.loads(run(server, "compliance", "export").stdout)
+    assert [record["id"] for record in records] == ids and records[0]["text"] == texts[0]
+    assert (records[1]["outcome"], records[1]["status"]) == ("confirmed", "resolved") and records[2]["outcome"] is None
+    done = run(server, "compliance", "export", "--format", "csv", "--report-candidates")
+    rows = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
+    assert [row["id"] for row in rows] == ids[:2] + ids[3:]
+    assert rows[0]["text"] == "'" + texts[0] and rows[1]["outcome"] == "confirmed" and rows[1]["customer_id"] == "c-1"
+    assert {row["digest"] for row in rows} == {record["digest"] for record in records if record["regulator_report_candidate"]}
+    middle = records[60]["received_at"]
+    before = json.loads(run(server, "compliance", "export", "--to", middle).stdout)
+    after = json.loads(run(server, "compliance", "export", "--from", middle).stdout)
+    assert before + after == records and before
+    assert json.loads(run(server, "compliance", "export", "--from", "2999-01-01T00:00:00Z").stdout) == []
+    for arguments, status in ((("--from", "soon"), 1), (("--format", "xml"), 2), (("x",), 2)):
+        assert run(server, "compliance", "export", *arguments).returncode == status
