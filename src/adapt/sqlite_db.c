@@ -222,3 +222,21 @@ bool column_copy(sqlite3_stmt *stmt, int column, struct arena *arena, struct str
         *ret_text = arena_copy(arena, text);
         return !text.ptr || ret_text->ptr;
 }
+
+enum err sqlite_once(sqlite3 *db, const char *sql, struct sqlite_binder *ret_binder, struct err_note *note)
+{
+        *ret_binder = (struct sqlite_binder){0};
+        return sqlite_db_prepare(db, sql, &ret_binder->stmt, note);
+}
+
+enum err sqlite_once_end(struct sqlite_binder *binder, enum err err)
+{
+        (void)sqlite3_finalize(binder->stmt);
+        return err;
+}
+
+enum err sqlite_once_run(sqlite3 *db, struct sqlite_binder *binder, struct err_note *note)
+{
+        int code = binder->code == SQLITE_OK ? sqlite_db_run(binder->stmt) : binder->code;
+        return sqlite_once_end(binder, code == SQLITE_OK ? ERR_OK : sqlite_db_err(db, code, note));
+}

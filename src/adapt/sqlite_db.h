@@ -59,6 +59,13 @@ void bind_i64(struct sqlite_binder *binder, int64_t value);
 void bind_real(struct sqlite_binder *binder, double value);
 void bind_blob(struct sqlite_binder *binder, const void *ptr, size_t len);
 
+/* A statement that is used once, at the pace of people: prepares it for its binder; one of the
+ * other two ends it. */
+enum err sqlite_once(sqlite3 *db, const char *sql, struct sqlite_binder *ret_binder, struct err_note *note) MUST_USE;
+enum err sqlite_once_end(struct sqlite_binder *binder, enum err err); /* returns `err` */
+/* Runs one without rows, and ends it. */
+enum err sqlite_once_run(sqlite3 *db, struct sqlite_binder *binder, struct err_note *note) MUST_USE;
+
 /* A column's text, borrowed until the next step; absent for NULL. */
 struct str column_text(sqlite3_stmt *stmt, int column);
 

@@ -35,6 +35,14 @@ struct store_sqlite_health {
         struct err_note note;
 };
 
+/* A review of a conversation has been opened or resolved. */
+struct store_conversation {
+        struct digest conversation;
+        struct record_id review;
+        bool is_open;
+        bool is_joined; /* a message has joined the review */
+};
+
 /* Callbacks may be NULL and run on the writer's thread; they must not call back into the store. */
 struct store_sqlite_config {
         const char *directory;   /* borrowed while opening; the file is DIRECTORY/triaged.db */
@@ -49,6 +57,8 @@ struct store_sqlite_config {
         void (*on_health)(void *arg, const struct store_sqlite_health *health);
         void (*on_commit)(void *arg, size_t batch, int64_t duration_us);
         void (*on_error)(void *arg, enum err err, size_t records);
+        /* In the order of the commits, and before whoever waits for one hears of it. */
+        void (*on_conversation)(void *arg, const struct store_conversation *conversation);
 };
 
 /* Creates, or migrates to this program's version. ERR_UNSUPPORTED for a newer database or one of
@@ -158,6 +168,8 @@ enum err store_sqlite_find_review(struct store_sqlite *db, struct store_review_q
 enum err store_sqlite_list_reviews(struct store_sqlite *db, struct store_reviews_query *query,
                                    struct err_note *note) MUST_USE;
 enum err store_sqlite_change_review(struct store_sqlite *db, struct store_review_change *change) MUST_USE;
+/* Tells on_conversation() of each open review of a conversation; before the first loop is attached. */
+enum err store_sqlite_tell_conversations(struct store_sqlite *db, struct err_note *note) MUST_USE;
 enum err store_sqlite_page_compliance(struct store_sqlite *db, struct store_compliance_page *page,
                                       struct err_note *note) MUST_USE;
 

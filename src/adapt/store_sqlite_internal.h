@@ -55,6 +55,7 @@ struct store_call {
         struct task *task;     /* and what is run there */
         enum err *ret_result;
         enum err (*run)(struct store_call *call, sqlite3 *db, struct err_note *note);
+        void (*committed)(struct store_call *call, struct store_sqlite *db); /* behind the commit; may be NULL */
         int64_t room_bytes; /* what it takes from the disk above the floor; 0: allowed below it, too */
         struct err_note *note;
         enum err result;
@@ -193,10 +194,12 @@ void ticket_stmts_close(struct ticket_stmts *stmts);
 reader_fn ticket_find, ticket_list;
 void ticket_change(struct store *store, struct store_ticket_change *change);
 
-/* store_sqlite_review.c, store_sqlite_compliance.c */
+/* store_sqlite_review.c, store_sqlite_review_change.c, store_sqlite_compliance.c */
 void review_find(struct store *store, struct store_review_query *query);
 void review_list(struct store *store, struct store_reviews_query *query);
 void review_change(struct store *store, struct store_review_change *change);
+/* Tells of the conversations in which these commits have opened a review. */
+void reviews_opened(struct store_sqlite *db, const struct pending *batch, size_t count);
 void compliance_find(struct store *store, struct store_compliance_query *query);
 
 /* store_sqlite_feedback.c */

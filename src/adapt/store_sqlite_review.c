@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reviews: look-ups and lists through the reader's connection, changes on the writer's thread.
+/* Reviews: look-ups and lists, through the reader's connection.
  *
  * `review` holds the open ones by due time and nothing else, so that the list never steps over what is done:
  * a resolution moves the row to `review_resolved`, reopening moves it back. The message's row knows the due
  * time, which makes the key: no index is needed to find the review of a message, and a message's transaction
  * pays for none. Statements are prepared where they are used: all this comes at the pace of people.
  */
-#include "adapt/store_sqlite_internal.h"
-
-#include "base/alloc.h"
+#include "adapt/store_sqlite_review.h"
 
 enum {
         PAGE_EFFORT = 20000, /* rows that one page may look at: some 20 ms of the reader */
         MESSAGE_EFFORT = 3,  /* what the look-up of its message costs beside one of them */
-        CHANGE_ROOM_BYTES = 65536,
 };
 
 enum {
@@ -32,30 +29,6 @@ enum {
         OUTCOME,
         RESOLVED_AT,
 };
-#define COLUMNS "due_at, message_row, severity, category, key_id, reason, status, assignee, version, updated_at," \
-                " acknowledged_at, suggested_reply"
-#define BOTH_COLUMNS COLUMNS ", conversation"
-#define KEY " WHERE due_at = ?1 AND message_row = ?2"
-
-static enum err prepare(sqlite3 *db, const char *sql, struct sqlite_binder *b, struct err_note *note)
-{
-        *b = (struct sqlite_binder){0};
-        return sqlite_db_prepare(db, sql, &b->stmt, note);
-}
-
-static enum err finish(struct sqlite_binder *b, enum err err)
-{
-        (void)sqlite3_finalize(b->stmt);
-        return err;
-}
-
-/* Runs a statement without rows. */
-static enum err run(sqlite3 *db, struct sqlite_binder *b, struct err_note *note)
-{
-        int code = b->code == SQLITE_OK ? sqlite_db_run(b->stmt) : b->code;
-        return finish(b, code == SQLITE_OK ? ERR_OK : sqlite_db_err(db, code, note));
-}
-
 /* What a step said that gave no row. */
 static enum err without_row(sqlite3 *db, int code, struct err_note *note)
 {
@@ -112,7 +85,7 @@ static enum err copy_message(sqlite3 *db, sqlite3_stmt *stmt, uint64_t row, stru
         return err;
 }
 
-static void bind_key(struct sqlite_binder *b, const struct review *review)
+void review_row_bind_key(struct sqlite_binder *b, const struct review *review)
 {
         bind_i64(b, review->due_at_ms);
         bind_i64(b, (int64_t)review->id.row);
@@ -121,29 +94,29 @@ static void bind_key(struct sqlite_binder *b, const struct review *review)
 static enum err find_in(sqlite3 *db, const char *sql, struct arena *arena, struct review *review, struct err_note *note)
 {
         struct sqlite_binder b;
-        enum err err = prepare(db, sql, &b, note);
+        enum err err = sqlite_once(db, sql, &b, note);
         if (err)
                 return err;
-        bind_key(&b, review);
+        review_row_bind_key(&b, review);
         int code = sqlite3_step(b.stmt);
-        return finish(&b, code == SQLITE_ROW ? copy_review(b.stmt, arena, review) : without_row(db, code, note));
+        return sqlite_once_end(&b, code == SQLITE_ROW ? copy_review(b.stmt, arena, review) : without_row(db, code, note));
 }
 
 /* Unknown and a wrong check are one answer: nobody learns what exists. */
-static enum err find(sqlite3 *db, struct record_id id, struct arena *arena, struct review *ret_review,
+enum err review_row_find(sqlite3 *db, struct record_id id, struct arena *arena, struct review *ret_review,
                      struct err_note *note)
 {
         struct sqlite_binder b;
         struct review review = {.id = id};
-        enum err err = prepare(db, message_text, &b, note);
+        enum err err = sqlite_once(db, message_text, &b, note);
         if (!err)
-                err = finish(&b, copy_message(db, b.stmt, id.row, arena, &review, note));
+                err = sqlite_once_end(&b, copy_message(db, b.stmt, id.row, arena, &review, note));
         if (!err && review.id.check != id.check)
                 err = ERR_NOT_FOUND;
         if (!err)
-                err = find_in(db, "SELECT " COLUMNS ", NULL, NULL FROM review" KEY, arena, &review, note);
+                err = find_in(db, "SELECT " REVIEW_COLUMNS ", NULL, NULL FROM review" REVIEW_KEY, arena, &review, note);
         if (err == ERR_NOT_FOUND && review.id.check == id.check)
-                err = find_in(db, "SELECT " COLUMNS ", outcome, resolved_at FROM review_resolved" KEY, arena, &review,
+                err = find_in(db, "SELECT " REVIEW_COLUMNS ", outcome, resolved_at FROM review_resolved" REVIEW_KEY, arena, &review,
                               note);
         if (!err)
                 *ret_review = review;
@@ -172,7 +145,7 @@ static enum err read_events(sqlite3 *db, const struct review *review, struct are
         history->events = arena_zeroed(arena, (max + 1) * sizeof *history->events);
         if (!history->events)
                 return ERR_TOO_LARGE;
-        enum err err = prepare(db,
+        enum err err = sqlite_once(db,
                                "SELECT version, at, by_key, action, assignee, outcome, note FROM review_event"
                                " WHERE message_row = ? ORDER BY version",
                                &b, note);
@@ -185,7 +158,7 @@ static enum err read_events(sqlite3 *db, const struct review *review, struct are
                                             : copy_event(b.stmt, arena, &history->events[history->count++]);
         if (!err && code != SQLITE_DONE)
                 err = sqlite_db_err(db, code, note);
-        return finish(&b, err);
+        return sqlite_once_end(&b, err);
 }
 
 static enum err read_messages(sqlite3 *db, const struct review *review, struct arena *arena,
@@ -195,7 +168,7 @@ static enum err read_messages(sqlite3 *db, const struct review *review, struct a
         history->messages = arena_zeroed(arena, REVIEW_MAX_MESSAGES * sizeof *history->messages);
         if (!history->messages)
                 return ERR_TOO_LARGE;
-        enum err err = prepare(db,
+        enum err err = sqlite_once(db,
                                "SELECT m.id, m.check_word, m.received_at, m.text FROM review_message r"
                                " JOIN message m ON m.id = r.message_row WHERE r.review_row = ?1"
                                " ORDER BY r.message_row LIMIT ?2",
@@ -214,10 +187,10 @@ static enum err read_messages(sqlite3 *db, const struct review *review, struct a
         }
         if (!err && code != SQLITE_DONE)
                 err = sqlite_db_err(db, code, note);
-        return finish(&b, err);
+        return sqlite_once_end(&b, err);
 }
 
-static enum err read_history(sqlite3 *db, const struct review *review, struct arena *arena,
+enum err review_row_history(sqlite3 *db, const struct review *review, struct arena *arena,
                              struct review_history *ret_history, struct err_note *note)
 {
         struct review_history history = {0};
@@ -234,8 +207,8 @@ static enum err read_history(sqlite3 *db, const struct review *review, struct ar
 static enum err find_review(struct reader *reader, void *op, struct err_note *note)
 {
         struct store_review_query *query = op;
-        enum err err = find(reader->db, query->id, query->arena, &query->review, note);
-        return err ? err : read_history(reader->db, &query->review, query->arena, &query->history, note);
+        enum err err = review_row_find(reader->db, query->id, query->arena, &query->review, note);
+        return err ? err : review_row_history(reader->db, &query->review, query->arena, &query->history, note);
 }
 
 static bool is_wanted(sqlite3_stmt *stmt, const struct store_reviews_query *query)
@@ -296,11 +269,11 @@ static enum err prepare_list(sqlite3 *db, const struct review_filter *filter, st
                              struct err_note *note)
 {
         bool is_resolved = filter->scope == REVIEWS_RESOLVED;
-        enum err err = prepare(db,
-                               is_resolved ? "SELECT " COLUMNS ", outcome, resolved_at FROM review_resolved"
+        enum err err = sqlite_once(db,
+                               is_resolved ? "SELECT " REVIEW_COLUMNS ", outcome, resolved_at FROM review_resolved"
                                              " WHERE (due_at, message_row) < (?1, ?2) AND due_at < ?3"
                                              " ORDER BY due_at DESC, message_row DESC"
-                                           : "SELECT " COLUMNS ", NULL, NULL FROM review"
+                                           : "SELECT " REVIEW_COLUMNS ", NULL, NULL FROM review"
                                              " WHERE (due_at, message_row) > (?1, ?2) AND due_at < ?3"
                                              " ORDER BY due_at, message_row",
                                b, note);
@@ -331,151 +304,10 @@ static enum err list_reviews(struct reader *reader, void *op, struct err_note *n
         enum err err = prepare_list(reader->db, &query->filter, &rows, note);
         if (err)
                 return err;
-        err = prepare(reader->db, message_text, &messages, note);
+        err = sqlite_once(reader->db, message_text, &messages, note);
         if (!err)
-                err = finish(&messages, fill_page(reader->db, rows.stmt, messages.stmt, query, note));
-        return finish(&rows, err);
-}
-
-/* ---- Changes, on the writer's thread ---- */
-
-/* One on its way to the writer and back. */
-struct change_call {
-        struct store_call call;
-        struct store_review_change *op;
-};
-
-/* Whether the change may be made; *ret_to is where it leads, REVIEW_STATUS_COUNT when nothing is to be done. */
-static enum err check(const struct store_review_change *op, enum review_status *ret_to, struct err_note *note)
-{
-        const struct review *review = &op->review;
-        if (op->if_version && op->if_version != review->version)
-                return err_set(note, ERR_STALE, "the review has version %lld now", (long long)review->version);
-        bool has_it = op->change.action == REVIEW_CLAIM && review->status == REVIEW_CLAIMED;
-        if (has_it && str_equal(review->assignee, op->change.assignee)) {
-                *ret_to = REVIEW_STATUS_COUNT;
-                return ERR_OK;
-        }
-        if (has_it)
-                return err_set(note, ERR_CONFLICT, "%.*s has claimed the review: it has to be released first",
-                               STR_ARGS(review->assignee));
-        if (review->version >= REVIEW_MAX_VERSION)
-                return err_set(note, ERR_CONFLICT, "the review has changed %d times and can change no more",
-                               REVIEW_MAX_VERSION);
-        if (!review_after(review->status, op->change.action, ret_to))
-                return err_set(note, ERR_CONFLICT, "%s is not possible while the review is %s",
-                               review_action_name(op->change.action), review_status_name(review->status));
-        return ERR_OK;
-}
-
-static enum err log_event(sqlite3 *db, const struct store_review_change *op, struct err_note *note)
-{
-        struct sqlite_binder b;
-        enum err err = prepare(db,
-                               "INSERT INTO review_event(message_row, version, at, by_key, action, assignee, outcome,"
-                               " note) VALUES(?,?,?,?,?,?,?,?)",
-                               &b, note);
-        if (err)
-                return err;
-        bool is_claim = op->change.action == REVIEW_CLAIM;
-        bind_i64(&b, (int64_t)op->id.row);
-        bind_i64(&b, op->review.version + 1);
-        bind_i64(&b, op->now_ms);
-        bind_text(&b, op->by);
-        bind_word(&b, review_action_name(op->change.action));
-        bind_text(&b, is_claim ? op->change.assignee : op->review.assignee);
-        bind_word(&b, review_outcome_name(op->change.outcome));
-        bind_text(&b, op->change.note.safe);
-        return run(db, &b, note);
-}
-
-static enum err update(sqlite3 *db, const struct store_review_change *op, enum review_status to, struct err_note *note)
-{
-        struct sqlite_binder b;
-        const struct review *review = &op->review;
-        enum err err = prepare(db,
-                               "UPDATE review SET status = ?3, assignee = ?4, version = ?5, updated_at = ?6,"
-                               " acknowledged_at = ?7" KEY,
-                               &b, note);
-        if (err)
-                return err;
-        bool is_seen = review->acknowledged_at_ms || to != REVIEW_PENDING;
-        bind_key(&b, review);
-        bind_word(&b, review_status_name(to));
-        bind_text(&b, to == REVIEW_CLAIMED ? op->change.assignee
-                                           : to == REVIEW_RESOLVED ? review->assignee : (struct str){0});
-        bind_i64(&b, review->version + 1);
-        bind_i64(&b, op->now_ms);
-        if (is_seen)
-                bind_i64(&b, review->acknowledged_at_ms ? review->acknowledged_at_ms : op->now_ms);
-        return run(db, &b, note);
-}
-
-/* From the one table to the other: `insert` and then `delete`, by the review's key. */
-static enum err move(sqlite3 *db, const struct store_review_change *op, const char *insert, const char *delete,
-                     struct err_note *note)
-{
-        struct sqlite_binder b;
-        enum err err = prepare(db, insert, &b, note);
-        if (err)
-                return err;
-        bind_key(&b, &op->review);
-        if (op->change.action == REVIEW_RESOLVE) {
-                bind_word(&b, review_outcome_name(op->change.outcome));
-                bind_i64(&b, op->now_ms);
-        }
-        err = run(db, &b, note);
-        if (!err)
-                err = prepare(db, delete, &b, note);
-        if (err)
-                return err;
-        bind_key(&b, &op->review);
-        return run(db, &b, note);
-}
-
-static enum err tell_compliance(sqlite3 *db, const struct store_review_change *op, enum review_status to,
-                                struct err_note *note)
-{
-        struct sqlite_binder b;
-        enum err err = prepare(db, "UPDATE compliance SET status = ? WHERE id = ?", &b, note);
-        if (err)
-                return err;
-        bind_word(&b, review_compliance_status(to));
-        bind_i64(&b, (int64_t)op->id.row);
-        return run(db, &b, note);
-}
-
-static enum err apply(sqlite3 *db, const struct store_review_change *op, enum review_status to, struct err_note *note)
-{
-        enum err err = log_event(db, op, note);
-        if (!err && op->change.action == REVIEW_REOPEN)
-                err = move(db, op,
-                           "INSERT INTO review(" BOTH_COLUMNS ") SELECT " BOTH_COLUMNS " FROM review_resolved" KEY,
-                           "DELETE FROM review_resolved" KEY, note);
-        if (!err)
-                err = update(db, op, to, note);
-        if (!err && to == REVIEW_RESOLVED)
-                err = move(db, op,
-                           "INSERT INTO review_resolved(" BOTH_COLUMNS ", outcome, resolved_at) SELECT " BOTH_COLUMNS
-                           ", ?3, ?4 FROM review" KEY,
-                           "DELETE FROM review" KEY, note);
-        if (!err && op->review.severity != SEVERITY_NONE)
-                err = tell_compliance(db, op, to, note);
-        return err;
-}
-
-static enum err run_change(struct store_call *call, sqlite3 *db, struct err_note *note)
-{
-        struct store_review_change *op = list_item(call, struct change_call, call)->op;
-        enum review_status to = REVIEW_STATUS_COUNT;
-        enum err err = find(db, op->id, op->arena, &op->review, note);
-        if (!err)
-                err = check(op, &to, note);
-        if (!err && to != REVIEW_STATUS_COUNT)
-                err = apply(db, op, to, note);
-        if (!err)
-                err = find(db, op->id, op->arena, &op->review, note);
-        return err ? err : read_history(db, &op->review, op->arena, &op->history, note);
+                err = sqlite_once_end(&messages, fill_page(reader->db, rows.stmt, messages.stmt, query, note));
+        return sqlite_once_end(&rows, err);
 }
 
 /* ---- The ways in: a loop's, and administration's ---- */
@@ -504,22 +336,6 @@ void review_list(struct store *store, struct store_reviews_query *op)
         reader_start(store, list_reviews, op, &op->task, &op->result);
 }
 
-static void finish_change(struct task *task)
-{
-        struct store_review_change *op = list_item(task, struct store_review_change, task);
-        op->done(op);
-}
-
-void review_change(struct store *store, struct store_review_change *op)
-{
-        struct facade *facade = list_item(store, struct facade, store);
-        struct change_call *change = alloc_zeroed(1, sizeof *change);
-        *change = (struct change_call){
-                .call = {.run = run_change, .room_bytes = CHANGE_ROOM_BYTES, .note = &op->note}, .op = op};
-        op->task.run = finish_change;
-        writer_start(facade, &change->call, &op->task, &op->result);
-}
-
 enum err store_sqlite_find_review(struct store_sqlite *db, struct store_review_query *query, struct err_note *note)
 {
         return reader_run(db, find_review, query, note);
@@ -528,11 +344,4 @@ enum err store_sqlite_find_review(struct store_sqlite *db, struct store_review_q
 enum err store_sqlite_list_reviews(struct store_sqlite *db, struct store_reviews_query *query, struct err_note *note)
 {
         return reader_run(db, list_reviews, query, note);
-}
-
-enum err store_sqlite_change_review(struct store_sqlite *db, struct store_review_change *op)
-{
-        struct change_call change = {.call = {.run = run_change, .room_bytes = CHANGE_ROOM_BYTES}, .op = op};
-        op->result = writer_call(db, &change.call, &op->note);
-        return op->result;
 }

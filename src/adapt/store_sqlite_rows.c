@@ -31,8 +31,9 @@ static const char *const texts[ROWS_COUNT] = {
                 "INSERT INTO compliance(id, severity, intent, secondary_intent, received_at, due_at, status,"
                 " channel, text_digest, text_points, customer_id, product_id, is_report_candidate)"
                 " VALUES(?,?,?,?,?,?,'pending_review',?,?,?,?,?,?)",
-        [ROWS_REVIEW] = "INSERT INTO review(due_at, message_row, severity, category, key_id, reason, status)"
-                        " VALUES(?,?,?,?,?,?,'pending_review')",
+        [ROWS_REVIEW] = "INSERT INTO review(due_at, message_row, severity, category, key_id, reason, status,"
+                        " suggested_reply, conversation) VALUES(?,?,?,?,?,?,'pending_review',?,?)",
+        [ROWS_REVIEW_MESSAGE] = "INSERT INTO review_message(review_row, message_row) VALUES(?,?)",
         [ROWS_OUTBOX] =
                 "INSERT INTO outbox(message_row, external_system, action, created_at, state, attempts,"
                 " payload) VALUES(?,?,?,?,'pending',0,?)",
@@ -176,6 +177,19 @@ static enum err write_review(struct rows *rows, const struct store_record *recor
         bind_word(&b, category_name(outcome->verdict.category));
         bind_i64(&b, record->key_id);
         bind_word(&b, outcome->review.reason);
+        bind_text(&b, outcome->review.suggested_reply.safe);
+        if (record->conversation)
+                bind_blob(&b, record->conversation->bytes, sizeof record->conversation->bytes);
+        else
+                bind_word(&b, NULL);
+        return run_bound(rows, &b, note);
+}
+
+static enum err write_review_message(struct rows *rows, const struct store_record *record, struct err_note *note)
+{
+        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_REVIEW_MESSAGE]};
+        bind_i64(&b, (int64_t)record->outcome->joins.row);
+        bind_i64(&b, (int64_t)record->id.row);
         return run_bound(rows, &b, note);
 }
 
@@ -225,6 +239,8 @@ enum err rows_write(struct rows *rows, const struct store_record *record, int64_
                 err = write_compliance(rows, record, note);
         if (!err && outcome->review.is_needed)
                 err = write_review(rows, record, note);
+        if (!err && outcome->joins.row)
+                err = write_review_message(rows, record, note);
         if (!err && outcome->needs_outbox)
                 err = write_outbox(rows, record, note);
         return err;

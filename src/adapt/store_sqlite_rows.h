@@ -15,6 +15,7 @@ enum rows_stmt {
         ROWS_TICKET,
         ROWS_COMPLIANCE,
         ROWS_REVIEW,
+        ROWS_REVIEW_MESSAGE,
         ROWS_OUTBOX,
         ROWS_EXPIRED,
         ROWS_FORGET,

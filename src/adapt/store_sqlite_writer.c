@@ -199,6 +199,8 @@ static enum err commit(struct store_sqlite *db, struct pending *batch, size_t co
         settle(batch, count, as_told(err));
         if (!err && db->config.on_commit)
                 db->config.on_commit(db->config.arg, count, now_us(CLOCK_MONOTONIC) - started_us);
+        if (!err && db->config.on_conversation)
+                reviews_opened(db, batch, count);
         bool is_of_row = sqlite_db_is_of_row(err);
         if (err && !is_of_row)
                 fall_ill(db, err, &note);
@@ -311,6 +313,8 @@ static void handle_call(struct store_sqlite *db, struct store_call *call)
         enum err err = may_call(db, call, &note);
         if (!err) {
                 err = run_call(db, call, &note);
+                if (!err && call->committed)
+                        call->committed(call, db);
                 learn_from_call(db, err, &note);
         }
         if (err && call->note)

@@ -100,6 +100,7 @@ static enum err open_workers(struct parts *parts, struct str *ret_address, char 
                 .admission = &parts->admission,
                 .rate_limit = parts->rate_limit,
                 .claims = parts->claims,
+                .handoff = parts->handoff,
                 .llm = parts->llm,
                 .count = count,
                 .needs_key = parts->needs_key,

@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <signal.h>
 
-enum { KEYS_ARENA_BYTES = 64 << 20, READS_IN_FLIGHT = 256 };
+enum { KEYS_ARENA_BYTES = 64 << 20, READS_IN_FLIGHT = 256, HANDOFF_MAX = 100000 };
 
 static enum metric_label_STORE_ERROR store_error_label(enum err err)
 {
@@ -60,6 +60,18 @@ static void on_error(void *arg, enum err err, size_t records)
         METRIC_ADD(SHED, METRIC_SHED_STORE, (int64_t)records);
 }
 
+static void on_conversation(void *arg, const struct store_conversation *conversation)
+{
+        struct parts *parts = arg;
+        struct record_id review = conversation->review;
+        if (!conversation->is_open)
+                handoff_close(parts->handoff, &conversation->conversation, review.row);
+        else if (!handoff_open(parts->handoff, &conversation->conversation, review.row, review.check,
+                               conversation->is_joined))
+                METRIC_ADD(HANDOFF_FULL, 0, 1);
+        METRIC_SET(HANDOFF_OPEN, 0, (double)handoff_count(parts->handoff));
+}
+
 static enum err open_store(struct parts *parts, struct err_note *note)
 {
         const struct settings *settings = parts->settings;
@@ -73,10 +85,13 @@ static enum err open_store(struct parts *parts, struct err_note *note)
                 .on_health = on_health,
                 .on_commit = on_commit,
                 .on_error = on_error,
+                .on_conversation = on_conversation,
         };
         /* First: on_health() may be called before the store is open, and has the last word. */
         readiness_set(&parts->readiness, PART_STORE, PART_OK, ERR_OK);
         enum err err = store_sqlite_open(&config, &parts->db, note);
+        if (!err)
+                err = store_sqlite_tell_conversations(parts->db, note);
         if (!err)
                 admin_store_init(&parts->admin, parts->db, data_dir_path(parts->directory));
         return err;
@@ -262,6 +277,7 @@ enum err parts_open(struct parts *parts, struct err_note *note)
         admission_init(&parts->admission, settings->admission_max_in_flight, settings->admission_safety_reserve);
         parts->rate_limit = rate_limit_new(settings->rate_limit_max_clients);
         parts->claims = claims_new(settings->idempotency_max_claims);
+        parts->handoff = handoff_new(HANDOFF_MAX);
         enum err err = data_dir_digest_key(parts->directory, &parts->digest_key, note);
         if (!err)
                 err = open_store(parts, note);
@@ -288,5 +304,6 @@ void parts_close(struct parts *parts)
         data_dir_close(parts->directory);
         rate_limit_free(parts->rate_limit);
         claims_free(parts->claims);
+        handoff_free(parts->handoff);
         llm_chain_free(parts->llm);
 }

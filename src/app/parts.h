@@ -35,6 +35,7 @@ struct parts {
         struct keyring_holder *keyrings;
         struct rate_limit *rate_limit;
         struct claims *claims;
+        struct handoff *handoff;
         struct llm_chain *llm; /* NULL in mode local */
         struct admission admission;
         struct readiness readiness;

@@ -60,6 +60,7 @@ static struct api_config api_config(struct worker *worker, const struct worker_c
                         .admission = config->admission,
                         .rate_limit = config->rate_limit,
                         .claims = config->claims,
+                        .handoff = config->handoff,
                         .consult = worker->desk.consult,
                         .mode = config->settings->mode,
                         .is_local_final = config->settings->llm_local_fallback,

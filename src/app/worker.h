@@ -18,6 +18,7 @@ struct worker_config {
         struct admission *admission;
         struct rate_limit *rate_limit;
         struct claims *claims;
+        struct handoff *handoff;
         struct llm_chain *llm; /* NULL: there is none */
         struct str digest_key;
         bool needs_key;

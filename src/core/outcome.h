@@ -9,6 +9,7 @@
 #define CORE_OUTCOME_H
 
 #include "base/safe_text.h"
+#include "core/record_id.h"
 #include "core/verdict.h"
 
 enum { OUTCOME_MAX_PARAMETERS = 8 };
@@ -53,6 +54,7 @@ struct outcome_review {
         bool is_needed;
         int64_t due_at_ms;
         const char *reason; /* "safety", "low_confidence", "unknown_language", "human_requested" */
+        struct safe_text suggested_reply; /* what would have been answered otherwise; absent: nothing */
 };
 
 struct outcome {
@@ -64,6 +66,7 @@ struct outcome {
         struct outcome_ticket ticket;
         struct outcome_compliance compliance;
         struct outcome_review review;
+        struct record_id joins; /* the open review of its conversation; row 0: none */
         bool needs_outbox; /* the external system is told from the outbox */
 };
 

@@ -70,6 +70,23 @@ static void write_compliance(struct json_writer *w, const struct answer *answer)
         json_close(w, '}');
 }
 
+/* The review that a person makes of it, or the one that it joins. */
+static void write_review(struct json_writer *w, const struct answer *answer)
+{
+        struct record_id joins = answer->outcome->joins;
+        bool is_new = answer->outcome->review.is_needed;
+        json_key(w, "review");
+        if (!is_new && !joins.row) {
+                json_null(w);
+                return;
+        }
+        json_open(w, '{');
+        json_member(w, "id", record_id_text(answer->arena, "rev_", is_new ? answer->id : joins));
+        json_key(w, "is_new");
+        json_bool(w, is_new);
+        json_close(w, '}');
+}
+
 static void write_classifier(struct json_writer *w, const struct verdict *verdict)
 {
         json_key(w, "classifier");
@@ -110,6 +127,7 @@ void answer_write(const struct answer *answer, struct buf *buf)
         write_article(&w, &outcome->article);
         write_ticket(&w, answer);
         write_compliance(&w, answer);
+        write_review(&w, answer);
         write_classifier(&w, &outcome->verdict);
         json_key(&w, "processing_time_ms");
         json_fixed(&w, (double)answer->processing_us / 1000, 3);

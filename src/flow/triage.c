@@ -4,6 +4,7 @@
 #include "base/json_writer.h"
 #include "base/metric.h"
 #include "flow/answer.h"
+#include "flow/conversation.h"
 #include "flow/decide.h"
 #include "flow/workflow.h"
 #include "text/redact.h"
@@ -58,6 +59,8 @@ struct triage {
         struct pii_placeholders placeholders; /* what the LLM was shown, and what it stands for */
         struct verdict verdict;
         struct outcome outcome;
+        struct digest conversation;
+        bool is_notice_due; /* we have taken it on us to tell that a person answers */
         struct store_record record;
         struct store_commit commit;
         struct store_replay look_up;
@@ -135,6 +138,8 @@ static void give_back_claim(struct triage *t)
 
 static void end(struct triage *t)
 {
+        if (t->is_notice_due)
+                handoff_take_back(t->env->handoff, &t->conversation);
         if (t->is_admitted)
                 admission_leave(t->env->admission);
         timer_stop(t->env->clock->timers, &t->deadline);
@@ -450,6 +455,11 @@ static struct safe_text render(struct triage *t)
         return (struct safe_text){arena_copy(&t->arena, buf_str(t->env->buf))};
 }
 
+static bool name_conversation(struct triage *t)
+{
+        return conversation_digest(&t->request.message, t->request.key_id, t->env->digest_key, &t->conversation);
+}
+
 static void fill_record(struct triage *t)
 {
         const struct triage_request *request = &t->request;
@@ -468,6 +478,8 @@ static void fill_record(struct triage *t)
         record->idempotency = request->idempotency;
         if (t->outcome.compliance.severity != SEVERITY_NONE)
                 record->text_digest = digest_hmac_sha256(t->env->digest_key, request->message.text.raw);
+        if (t->outcome.review.is_needed && name_conversation(t))
+                record->conversation = &t->conversation;
         record->answer = render(t);
 }
 
@@ -476,6 +488,16 @@ static bool is_pointless(const struct triage *t)
 {
         bool is_late = clock_monotonic_us(t->env->clock) / 1000 >= t->request.deadline_at_ms;
         return !is_hit(t) && (is_late || !t->reply);
+}
+
+/* Where nobody has a conversation, nobody pays for asking. */
+static struct record_id find_open_review(struct triage *t)
+{
+        struct handoff_review review = {0};
+        if (handoff_count(t->env->handoff) && name_conversation(t))
+                review = handoff_ask(t->env->handoff, &t->conversation);
+        t->is_notice_due = review.is_first;
+        return (struct record_id){review.row, review.check};
 }
 
 static enum state workflow(struct triage *t)
@@ -490,6 +512,8 @@ static enum state workflow(struct triage *t)
                 .text = t->text,
                 .verdict = t->verdict,
                 .id = t->record.id,
+                .open_review = find_open_review(t),
+                .is_notice_due = t->is_notice_due,
                 .arena = &t->arena,
         };
         if (!workflow_run(&input, &t->outcome))
@@ -516,6 +540,7 @@ static enum state stored(struct triage *t)
 {
         if (t->commit.result != ERR_OK)
                 return refuse(t, told(t->commit.result), 1);
+        t->is_notice_due = false;
         t->env->stored(&t->request, &t->outcome, t->reply != NULL);
         t->result.answer = t->record.answer;
         t->result.id = t->record.id;

@@ -19,6 +19,8 @@
  *   asked. What cannot be redacted is never sent.
  * - A client that goes away ends what is useless: a look-up's result is dropped. A commit is never
  *   abandoned, and a safety hit is recorded whether or not somebody still listens.
+ * - What comes to a conversation in which a person has an open review is decided and recorded as ever, joins the
+ *   review and is not answered; danger in it still is. The customer hears once that a person answers.
  * - Redaction that fails ends the request (nothing raw goes anywhere); a safety hit is recorded
  *   with its text withheld.
  */
@@ -33,6 +35,7 @@
 #include "flow/consult.h"
 #include "guard/admission.h"
 #include "guard/claims.h"
+#include "guard/handoff.h"
 #include "guard/rate_limit.h"
 #include "policy/settings.h"
 #include "policy/snapshot.h"
@@ -55,6 +58,7 @@ struct triage_env {
         struct admission *admission;
         struct rate_limit *rate_limit;
         struct claims *claims;
+        struct handoff *handoff; /* the conversations that a person has */
         struct consult *consult; /* NULL: there is no LLM */
         enum mode mode;
         bool is_local_final;     /* false: without an LLM's answer a message is refused, unless it is a hit */

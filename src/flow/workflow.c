@@ -70,10 +70,29 @@ void workflow_ask_person(const struct workflow *workflow, const char *reason, st
         };
 }
 
+typedef bool workflow_fn(struct workflow *workflow, struct outcome *outcome);
+
+static workflow_fn *const workflows[CATEGORY_COUNT] = {
+        [CATEGORY_INFORMATIONAL] = informational_run,
+        [CATEGORY_SERVICE_ACTION] = service_action_run,
+        [CATEGORY_SAFETY_COMPLIANCE] = safety_compliance_run,
+};
+
+/* What the bot would have said, for the person to use. That it found no article helps nobody. */
+static struct safe_text suggest(const struct workflow *workflow, const struct outcome *outcome)
+{
+        struct workflow trial = *workflow;
+        struct outcome would_be = {.verdict = outcome->verdict};
+        bool is_done = workflows[outcome->verdict.category](&trial, &would_be);
+        bool is_useful = outcome->verdict.category == CATEGORY_SERVICE_ACTION || would_be.article.id.ptr;
+        return is_done && is_useful ? would_be.reply : (struct safe_text){0};
+}
+
 static bool escalate(const struct workflow *workflow, const char *reason, struct outcome *outcome)
 {
         const struct policy_action *action = policy_facts(workflow->snapshot->policy)->escalate;
         workflow_ask_person(workflow, reason, outcome);
+        outcome->review.suggested_reply = suggest(workflow, outcome);
         bool is_done = workflow_apply(workflow, action, (struct str){0}, outcome);
         outcome->next_step.requires_human_review = true;
         return is_done;
@@ -81,15 +100,13 @@ static bool escalate(const struct workflow *workflow, const char *reason, struct
 
 bool workflow_run(struct workflow *workflow, struct outcome *ret_outcome)
 {
-        static bool (*const workflows[CATEGORY_COUNT])(struct workflow *, struct outcome *) = {
-                [CATEGORY_INFORMATIONAL] = informational_run,
-                [CATEGORY_SERVICE_ACTION] = service_action_run,
-                [CATEGORY_SAFETY_COMPLIANCE] = safety_compliance_run,
-        };
         const struct verdict *verdict = &workflow->verdict;
         const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
         *ret_outcome = (struct outcome){.verdict = *verdict};
         bool is_gated = verdict->category != CATEGORY_SAFETY_COMPLIANCE;
+        ret_outcome->joins = workflow->open_review;
+        if (is_gated && workflow->open_review.row)
+                return handed_off_run(workflow, ret_outcome);
         if (is_gated && verdict->is_foreign)
                 return escalate(workflow, "unknown_language", ret_outcome);
         if (is_gated && verdict->confidence < policy->gate[verdict->category])

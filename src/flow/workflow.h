@@ -21,6 +21,8 @@ struct workflow {
         struct safe_text text; /* the message, redacted */
         struct verdict verdict;
         struct record_id id; /* names ticket and record in replies */
+        struct record_id open_review; /* a person has the conversation: the bot stays out of it; row 0: nobody has */
+        bool is_notice_due;           /* the customer has not been told yet */
         struct entities entities;
         struct kb_hit answer; /* the article found; article NULL: none */
         struct arena *arena;

@@ -9,6 +9,9 @@ bool informational_run(struct workflow *workflow, struct outcome *outcome);
 bool service_action_run(struct workflow *workflow, struct outcome *outcome);
 bool safety_compliance_run(struct workflow *workflow, struct outcome *outcome);
 
+/* Of what comes to a conversation that a person has; danger there still goes the way of danger. */
+bool handed_off_run(struct workflow *workflow, struct outcome *outcome);
+
 /* Fills next step, parameters, reply and ticket as the policy's action says. `reply_name` absent:
  * the action's own. False when the arena is full. */
 bool workflow_apply(const struct workflow *workflow, const struct policy_action *action, struct str reply_name,

@@ -61,6 +61,7 @@ struct policy_facts {
         const struct policy_action *escalate;  /* low confidence */
         const struct policy_action *answer;    /* an article was found */
         const struct policy_action *no_answer; /* none was */
+        const struct policy_action *handed_off; /* a person has the conversation; left out: as `escalate` */
         struct str category_description[CATEGORY_COUNT];
         struct policy_intent intents[INTENT_COUNT];
         struct policy_severity severities[SEVERITY_COUNT]; /* [SEVERITY_NONE] unused */

@@ -20,7 +20,7 @@ static const struct str file_keys[] = {
 enum { OPTIONAL_FILE_KEYS = 2 }; /* of them, the last */
 static const struct str gate_keys[] = {STR_INIT("informational"), STR_INIT("service_action")};
 static const struct str flow_keys[] = {STR_INIT("low_confidence"), STR_INIT("article_found"),
-                                       STR_INIT("no_article")};
+                                       STR_INIT("no_article"), STR_INIT("handed_off")};
 static const struct str action_keys[] = {
         STR_INIT("description"),
         STR_INIT("priority"),
@@ -274,6 +274,8 @@ static void read_flow(struct policy *policy, struct yaml_check *check, const str
         policy->facts.escalate = require_action_name(policy, check, map, "low_confidence");
         policy->facts.answer = require_action_name(policy, check, map, "article_found");
         policy->facts.no_answer = require_action_name(policy, check, map, "no_article");
+        const struct policy_action *handed_off = read_action_name(policy, check, map, "handed_off");
+        policy->facts.handed_off = handed_off ? handed_off : policy->facts.escalate;
 }
 
 void policy_read_taxonomy(struct policy *policy, struct yaml_check *check, const struct yaml_node *root)

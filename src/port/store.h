@@ -49,6 +49,7 @@ struct store_record {
         struct digest text_digest; /* HMAC-SHA-256 of the raw text; only with a compliance record */
         size_t text_points;
         const struct idempotency *idempotency; /* NULL when no key was sent */
+        const struct digest *conversation; /* keyed, only with a review; NULL: it names none */
 };
 
 struct store_commit {

@@ -238,3 +238,44 @@ def test_regulator_gets_records_as_json_and_as_csv_without_formulas(make_server)
     assert json.loads(run(server, "compliance", "export", "--from", "2999-01-01T00:00:00Z").stdout) == []
     for arguments, status in ((("--from", "soon"), 1), (("--format", "xml"), 2), (("x",), 2)):
         assert run(server, "compliance", "export", *arguments).returncode == status
+
+
+# ---- Hand-off ----
+
+def test_the_bot_stays_out_of_the_conversation_until_the_review_is_resolved_across_restarts(make_server):
+    server = make_server().start()
+    shop, other = ({"X-API-Key": server.add_key(name, "classify")} for name in ("shop", "other"))
+    anna = {"X-API-Key": server.add_key("anna", "review")}
+    question, here = "What is your refund policy?", {"conversation_id": "c-1"}
+    first = server.decide(AGENT, shop, metadata=here)
+    assert first["review"]["is_new"] and first["reply"]
+    review = first["review"]["id"]
+    told = server.decide(question, shop, metadata=here)
+    assert told["next_step"]["action"] == "join_review" and told["reply"] and told["article"] is None
+    assert told["review"] == {"id": review, "is_new": False} and told["ticket"] is None
+    server.kill()
+    server.start()
+    silent = server.decide("Cancel my order ORD-12345 please.", shop, metadata=here)
+    assert (silent["reply"], silent["category"], silent["ticket"]) == ("", "service_action", None)
+    urgent = server.decide(URGENT, shop, metadata=here)
+    assert urgent["compliance"]["severity"] == "urgent" and urgent["reply"] and urgent["review"]["is_new"]
+    assert server.decide(question, other, metadata=here)["article"], "another key's conversation"
+    assert server.decide(question, shop)["article"], "no conversation"
+    assert [m["message_id"] for m in show(server, review, anna)["messages"]] == [
+        told["message_id"], silent["message_id"], urgent["message_id"]]
+    assert server.metrics()["triaged_handoff_open"] == 2
+    assert act(server, review, "resolve", {"outcome": "no_action"}, anna).status == 200
+    assert server.decide(question, shop, metadata=here)["review"]["id"] == urgent["review"]["id"], "the other one is open"
+    done = run(server, "review", "resolve", urgent["review"]["id"], "--outcome", "confirmed")
+    assert done.returncode == 0, done
+    answered = server.decide(question, shop, metadata=here)
+    assert answered["article"] and answered["review"] is None
+    act(server, review, "reopen", headers=anna)
+    assert server.decide(question, shop, metadata=here)["next_step"]["action"] == "join_review"
+
+
+def test_what_the_bot_would_have_said_comes_with_the_review(make_server):
+    server = make_server().start()
+    review = show(server, server.decide("Guten Tag, jeg vil gerne vide hvad jeres returpolitik er og hvordan jeg kan "
+                                        "returnere min ordre ORD-12345.")["review"]["id"])
+    assert review["reason"] == "unknown_language" and "refund" in review["suggested_reply"]

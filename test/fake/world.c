@@ -51,7 +51,13 @@ static void keep(struct world *world, const struct store_record *record)
                 .text = alloc_copy(record->text.safe.ptr, record->text.safe.len),
                 .severity = record->outcome->compliance.severity,
                 .has_ticket = record->outcome->ticket.is_open,
+                .joins = record->outcome->joins,
         };
+        struct str suggested = record->outcome->review.suggested_reply.safe;
+        if (suggested.ptr)
+                kept->suggested_reply = alloc_copy(suggested.ptr, suggested.len);
+        if (record->conversation)
+                assert_true(handoff_open(world->handoff, record->conversation, record->id.row, record->id.check, false));
         if (!record->idempotency)
                 return;
         kept->has_key = true;
@@ -310,6 +316,7 @@ void world_init(struct world *world, uint32_t max_in_flight, uint32_t safety_res
         admission_init(&world->admission, max_in_flight, safety_reserve);
         world->rate_limit = rate_limit_new(1024);
         world->claims = claims_new(1024);
+        world->handoff = handoff_new(64);
         world->env = (struct triage_env){
                 .clock = &world->clock,
                 .store = &world->store,
@@ -321,6 +328,7 @@ void world_init(struct world *world, uint32_t max_in_flight, uint32_t safety_res
                 .admission = &world->admission,
                 .rate_limit = world->rate_limit,
                 .claims = world->claims,
+                .handoff = world->handoff,
                 .is_local_final = true,
                 .safety_per_minute = 5,
                 .digest_key = STR("key"),
@@ -351,12 +359,14 @@ void world_deinit(struct world *world)
         for (size_t i = 0; i < world->record_count; i++) {
                 free(world->records[i].answer);
                 free(world->records[i].text);
+                free(world->records[i].suggested_reply);
         }
         snapshot_holder_free(world->snapshots); /* asserts that nobody holds a pin */
         kb_scratch_free(world->scratch);
         buf_deinit(&world->buf);
         rate_limit_free(world->rate_limit);
         claims_free(world->claims);
+        handoff_free(world->handoff);
 }
 
 bool world_step(struct world *world)

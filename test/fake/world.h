@@ -31,6 +31,8 @@ struct world_record {
         struct digest fingerprint;
         enum severity severity; /* of its compliance record */
         bool has_ticket;
+        struct record_id joins;
+        char *suggested_reply; /* owns; NULL: none */
 };
 
 struct world {
@@ -66,6 +68,7 @@ struct world {
         struct admission admission;
         struct rate_limit *rate_limit;
         struct claims *claims;
+        struct handoff *handoff;
         size_t busy;
         size_t stored;  /* how often the flow said so */
         size_t unheard; /* of these with nobody waiting */

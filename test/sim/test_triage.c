@@ -3,6 +3,7 @@
 #include "unit/test.h"
 
 #include "fake/world.h"
+#include "flow/conversation.h"
 
 #include <string.h>
 
@@ -63,6 +64,8 @@ struct order {
         uint32_t per_minute; /* 0: no limit */
         bool is_too_long;
         int64_t age_ms; /* since it was complete */
+        const char *conversation; /* NULL: it names none */
+        int64_t key_id;
 };
 
 static void send(struct client *client, const struct order *order)
@@ -81,6 +84,11 @@ static void send(struct client *client, const struct order *order)
                 .deadline_at_ms = clock_monotonic_us(&world.clock) / 1000 + 10000 - order->age_ms,
                 .is_too_long = order->is_too_long,
         };
+        struct metadata_entry entry = {{STR("conversation_id")}, {str_from(order->conversation)}};
+        request.key_id = order->key_id;
+        request.message.metadata_count = order->conversation != NULL;
+        request.message.metadata = arena_new(triage_arena(client->triage), struct metadata_entry);
+        *request.message.metadata = entry;
         if (order->key) {
                 client->idempotency.key = digest_sha256(str_from(order->key));
                 client->idempotency.fingerprint = digest_sha256(str_from(order->fingerprint ? order->fingerprint : "f"));
@@ -385,6 +393,86 @@ static void what_is_stored_is_redacted(void **state)
         assert_true(record->has_ticket);
 }
 
+/* ---- Hand-off ---- */
+
+#define AGENT "I want to talk to a human agent"
+
+static struct client decide_in(const char *conversation, const char *text)
+{
+        struct client client;
+        send(&client, &(struct order){.text = text, .conversation = conversation});
+        world_run(&world);
+        assert_int_equal(client.err, ERR_OK);
+        return client;
+}
+
+static bool says(const struct client *client, const char *part)
+{
+        return strstr(client->answer, part) != NULL;
+}
+
+static void the_bot_stays_out_of_a_conversation_until_its_review_is_resolved(void **state)
+{
+        (void)state;
+        struct digest conversation;
+        struct metadata_entry entry = {{STR("conversation_id")}, {STR("c1")}};
+        const struct message message = {.metadata = &entry, .metadata_count = 1};
+        struct client first = decide_in("c1", AGENT);
+        assert_true(says(&first, "\"is_new\":true"));
+        struct client second = decide_in("c1", QUESTION), third = decide_in("c1", "Please cancel my order ORD-12345.");
+        assert_true(says(&second, "\"action\":\"join_review\"") && says(&second, "\"reply\":\"Thank you, we have added"));
+        assert_true(says(&third, "\"action\":\"join_review\"") && says(&third, "\"reply\":\"\"") &&
+                    says(&third, "\"is_new\":false"));
+        assert_int_equal(second.category, CATEGORY_INFORMATIONAL); /* decided as ever */
+        assert_int_equal(third.category, CATEGORY_SERVICE_ACTION);
+        assert_false(world_find(&world, third.id)->has_ticket);
+        assert_int_equal(world_find(&world, third.id)->joins.row, first.id.row);
+        struct client other = decide_in("c2", QUESTION), none = decide_in(NULL, QUESTION);
+        assert_true(says(&other, "provide_information") && says(&none, "provide_information"));
+        assert_true(conversation_digest(&message, 0, world.env.digest_key, &conversation));
+        handoff_close(world.handoff, &conversation, first.id.row);
+        struct client later = decide_in("c1", QUESTION);
+        assert_true(says(&later, "provide_information") && says(&later, "\"review\":null"));
+}
+
+static void danger_in_a_conversation_that_a_person_has_is_danger(void **state)
+{
+        (void)state;
+        struct client first = decide_in("c1", AGENT), second = decide_in("c1", DANGER);
+        const struct world_record *record = world_find(&world, second.id);
+        assert_int_equal(record->severity, SEVERITY_URGENT);
+        assert_int_equal(record->joins.row, first.id.row);
+        assert_true(says(&second, "urgent_escalation") && !says(&second, "\"reply\":\"\"") &&
+                    says(&second, "\"is_new\":true"));
+        assert_int_equal(handoff_count(world.handoff), 2);
+}
+
+static void a_notice_that_was_not_stored_is_given_with_the_next_message(void **state)
+{
+        (void)state;
+        struct client client;
+        (void)decide_in("c1", AGENT);
+        world.is_dead = true;
+        send(&client, &(struct order){.text = QUESTION, .conversation = "c1"});
+        world_run(&world);
+        assert_int_not_equal(client.err, ERR_OK);
+        world.is_dead = false;
+        client = decide_in("c1", QUESTION);
+        assert_true(says(&client, "\"reply\":\"Thank you, we have added"));
+        client = decide_in("c1", QUESTION);
+        assert_true(says(&client, "\"reply\":\"\""));
+}
+
+static void a_conversation_is_of_one_key(void **state)
+{
+        (void)state;
+        struct client client;
+        (void)decide_in("c1", AGENT);
+        send(&client, &(struct order){.text = QUESTION, .conversation = "c1", .key_id = 5});
+        world_run(&world);
+        assert_true(says(&client, "provide_information"));
+}
+
 static void a_triage_that_was_never_started_leaves_nothing(void **state)
 {
         (void)state;
@@ -414,6 +502,10 @@ int main(void)
                 TEST(a_text_over_the_limit_is_recorded_only_when_it_is_danger),
                 TEST(what_is_stored_is_redacted),
                 TEST(a_triage_that_was_never_started_leaves_nothing),
+                TEST(the_bot_stays_out_of_a_conversation_until_its_review_is_resolved),
+                TEST(danger_in_a_conversation_that_a_person_has_is_danger),
+                TEST(a_notice_that_was_not_stored_is_given_with_the_next_message),
+                TEST(a_conversation_is_of_one_key),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -370,6 +370,71 @@ static void a_page_searches_so_far_and_the_next_goes_on(void **state)
         assert_int_equal(pages, 3);
 }
 
+/* ---- Conversations ---- */
+
+static struct {
+        struct store_conversation last;
+        size_t count;
+} told;
+
+static void on_conversation(void *arg, const struct store_conversation *conversation)
+{
+        (void)arg;
+        told.last = *conversation;
+        told.count++;
+}
+
+static void expect_told(size_t count, bool is_open, bool is_joined, struct record_id review)
+{
+        struct digest conversation = digest_sha256(STR("c1"));
+        assert_int_equal(told.count, count);
+        assert_true(digest_equal(&told.last.conversation, &conversation));
+        assert_true(told.last.review.row == review.row && told.last.review.check == review.check);
+        assert_int_equal(told.last.is_open, is_open);
+        assert_int_equal(told.last.is_joined, is_joined);
+}
+
+static void what_is_open_in_conversations_is_told_also_after_a_restart(void **state)
+{
+        (void)state;
+        fixture_close();
+        fixture.config.on_conversation = on_conversation;
+        fixture_open();
+        memset(&told, 0, sizeof told);
+        struct digest conversation = digest_sha256(STR("c1"));
+        struct sample *sample = sample_of_safety(0, SEVERITY_HIGH, 5000);
+        struct record_id id = sample->record.id;
+        sample->record.conversation = &conversation;
+        sample->outcome.review.suggested_reply = SAFE_LITERAL("Hold the line.");
+        assert_ok(commit_one(sample));
+        expect_told(1, true, false, id);
+        assert_ok(commit_one(sample_of_safety(1, SEVERITY_HIGH, 5000))); /* of no conversation */
+        struct sample *joining = sample_init(2);
+        joining->outcome.joins = id;
+        assert_ok(commit_one(joining));
+        assert_int_equal(told.count, 1);
+        assert_ok(change(0, REVIEW_CLAIM, 2000));
+        expect_told(2, true, true, id);
+        assert_ok(change(0, REVIEW_RESOLVE, 2001));
+        expect_told(3, false, true, id);
+        assert_int_equal(change(0, REVIEW_RESOLVE, 2002), ERR_CONFLICT);
+        assert_ok(change(1, REVIEW_RESOLVE, 2003));
+        assert_int_equal(told.count, 3);
+        assert_ok(change(0, REVIEW_REOPEN, 2004));
+        expect_told(4, true, true, id);
+        fixture_close();
+        fixture_open();
+        memset(&told, 0, sizeof told);
+        assert_ok(store_sqlite_tell_conversations(fixture.db, NULL));
+        expect_told(1, true, true, id);
+        struct store_review_query query;
+        find(id, &query);
+        assert_ok(query.result);
+        assert_int_equal(query.history.message_count, 1);
+        assert_true(query.history.messages[0].id.check == joining->record.id.check);
+        assert_str_equal(query.review.suggested_reply.safe, "Hold the line.");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -384,6 +449,7 @@ int main(void)
                 TEST(a_review_tells_what_was_stored),
                 TEST(a_page_that_the_arena_cannot_hold_ends_early),
                 TEST(a_page_searches_so_far_and_the_next_goes_on),
+                TEST(what_is_open_in_conversations_is_told_also_after_a_restart),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,14 +98,14 @@ static void every_member_of_the_contract_is_in_every_answer(void **state)
                 "message_id", "request_id", "timestamp", "category", "intent", "secondary_intent", "confidence",
                 "decision_path", "next_step.action", "next_step.description", "next_step.priority",
                 "next_step.requires_human_review", "next_step.external_system", "next_step.parameters", "reply",
-                "reply_locale", "article", "ticket", "compliance", "classifier.source", "classifier.cached",
+                "reply_locale", "article", "ticket", "compliance", "review", "classifier.source", "classifier.cached",
                 "classifier.model", "classifier.prompt_version", "processing_time_ms"};
         const struct outcome outcomes[] = {informational(), service_action(), safety_compliance()};
         for (size_t i = 0; i < 3; i++) {
                 struct json root = written(&outcomes[i]);
                 for (size_t m = 0; m < sizeof members / sizeof *members; m++)
                         json_at(root, members[m]);
-                assert_int_equal(json_size(root), 16);
+                assert_int_equal(json_size(root), 17);
                 assert_int_equal(json_size(json_at(root, "next_step")), 6);
         }
 }

@@ -110,6 +110,30 @@ static void assert_step(const struct outcome *outcome, const char *action, enum 
         assert_str_equal(outcome->next_step.external_system, system);
 }
 
+static void what_a_person_gets_comes_with_the_reply_that_was_held_back(void **state)
+{
+        (void)state;
+        static const struct {
+                struct decided decided;
+                const char *part; /* NULL: there is nothing to suggest */
+        } cases[] = {
+                {{.text = "What is your refund policy?", .intent = INTENT_FAQ, .doubt = 0.6}, "days"},
+                {{.text = "qwxz vvkj", .intent = INTENT_FAQ, .doubt = 0.6}, NULL},
+                {{.text = "cancel ORD-12345", .category = CATEGORY_SERVICE_ACTION, .intent = INTENT_CANCELLATION, .doubt = 0.6},
+                 "ORD-12345"},
+                {{.text = "cancel", .category = CATEGORY_SERVICE_ACTION, .intent = INTENT_CANCELLATION, .is_foreign = true},
+                 "request to cancel"},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct outcome outcome = run(&cases[i].decided);
+                struct str suggested = outcome.review.suggested_reply.safe;
+                assert_true(outcome.review.is_needed);
+                assert_true(cases[i].part ? contains(suggested, cases[i].part) : !suggested.ptr);
+                assert_str_equal(outcome.next_step.action, "escalate_to_agent");
+                assert_null(outcome.article.id.ptr);
+        }
+}
+
 static void each_service_intent_has_its_action_and_leaves_a_ticket(void **state)
 {
         (void)state;
@@ -497,7 +521,7 @@ static void a_full_arena_fails_the_workflow(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(each_service_intent_has_its_action_and_leaves_a_ticket),
+                TEST(what_a_person_gets_comes_with_the_reply_that_was_held_back),                TEST(each_service_intent_has_its_action_and_leaves_a_ticket),
                 TEST(tracking_without_an_order_asks_for_its_number),
                 TEST(other_requests_do_without_an_order),
                 TEST(what_the_text_names_becomes_parameters_and_reply),

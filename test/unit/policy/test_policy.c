@@ -114,7 +114,7 @@ static const struct edit broken[] = {
         {POLICY_TAXONOMY, "  threat:\n", "  threats:\n",
          "taxonomy.yaml:%u: intents: key `threats` is not defined; did you mean `threat`?"},
         {POLICY_TAXONOMY, "    floor: standard\n", "",
-         "taxonomy.yaml:185: intent `legal_regulatory`: key `floor` is missing"},
+         "taxonomy.yaml:194: intent `legal_regulatory`: key `floor` is missing"},
         {POLICY_TAXONOMY, "unknown_severity: high", "unknown_severity: hihg",
          "taxonomy.yaml:%u: severity `hihg` is not defined; did you mean `high`?"},
         {POLICY_TAXONOMY, "version: \"1.0.0\"", "version: \"1.0.0\"\nversion: 2",
