@@ -12,7 +12,7 @@ static char *digits(char *to, uint32_t value, int count)
 
 /* Days since 1970 to a date in the Gregorian calendar: H. Hinnant, "chrono-compatible low-level
  * date algorithms", civil_from_days, for days that are not negative. */
-static void civil_from_days(uint32_t days, uint32_t *ret_year, uint32_t *ret_month, uint32_t *ret_day)
+void time_civil_from_days(uint32_t days, uint32_t *ret_year, uint32_t *ret_month, uint32_t *ret_day)
 {
         uint32_t z = days + 719468;
         uint32_t era = z / 146097;
@@ -30,7 +30,7 @@ void time_to_text(int64_t wall_ms, char ret_text[TIME_TEXT_BYTES])
         uint64_t ms = wall_ms < 0 ? 0 : (uint64_t)wall_ms;
         uint32_t second_of_day = (uint32_t)(ms / 1000 % 86400);
         uint32_t year, month, day;
-        civil_from_days((uint32_t)(ms / 86400000), &year, &month, &day);
+        time_civil_from_days((uint32_t)(ms / 86400000), &year, &month, &day);
         char *to = digits(ret_text, year, 4);
         *to++ = '-';
         to = digits(to, month, 2);
@@ -49,7 +49,7 @@ void time_to_text(int64_t wall_ms, char ret_text[TIME_TEXT_BYTES])
 }
 
 /* The inverse, days_from_civil of the same source. */
-static uint32_t days_from_civil(uint32_t year, uint32_t month, uint32_t day)
+uint32_t time_days_from_civil(uint32_t year, uint32_t month, uint32_t day)
 {
         uint32_t shifted_year = year - (month <= 2);
         uint32_t era = shifted_year / 400;
@@ -86,8 +86,8 @@ bool time_from_text(struct str text, int64_t *ret_wall_ms)
         bool is_in_range = n[0] >= 1970 && n[1] >= 1 && n[1] <= 12 && n[2] >= 1 && n[3] < 24 && n[4] < 60 && n[5] < 60;
         if (!has_form || !is_in_range)
                 return false;
-        uint32_t days = days_from_civil(n[0], n[1], n[2]), year, month, day;
-        civil_from_days(days, &year, &month, &day);
+        uint32_t days = time_days_from_civil(n[0], n[1], n[2]), year, month, day;
+        time_civil_from_days(days, &year, &month, &day);
         if (day != n[2]) /* the 31st of a short month is a day of the next */
                 return false;
         *ret_wall_ms = ((int64_t)days * 86400 + n[3] * 3600 + n[4] * 60 + n[5]) * 1000 + n[6];

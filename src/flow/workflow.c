@@ -65,7 +65,7 @@ void workflow_ask_person(const struct workflow *workflow, const char *reason, st
         outcome->next_step.requires_human_review = true;
         outcome->review = (struct outcome_review){
                 .is_needed = true,
-                .due_at_ms = workflow->message->received_at_ms + policy->escalation_sla_ms,
+                .due_at_ms = sla_due(&policy->sla.rules[SEVERITY_NONE], workflow->message->received_at_ms),
                 .reason = reason,
         };
 }

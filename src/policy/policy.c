@@ -40,7 +40,7 @@ struct str policy_keep(struct policy *policy, struct yaml_check *check, struct s
 const char *policy_file_name(enum policy_file file)
 {
         static const char *const names[POLICY_FILE_COUNT] = {"taxonomy.yaml", "replies.yaml", "safety.yaml",
-                                                              "llm.yaml", "redaction.yaml"};
+                                                              "llm.yaml", "redaction.yaml", "sla.yaml"};
         return names[file];
 }
 
@@ -57,19 +57,21 @@ struct str policy_builtin(enum policy_file file)
                 return policy_builtin_llm();
         case POLICY_REDACTION:
                 return policy_builtin_redaction();
+        case POLICY_SLA:
+                return policy_builtin_sla();
         case POLICY_FILE_COUNT:
                 break;
         }
         return (struct str){0};
 }
 
-/* A directory from before there was an llm.yaml or a redaction.yaml is still a policy. */
+/* A directory from before there were these files is still a policy. */
 static enum err load_text(struct load *load, const char *directory, enum policy_file file,
                           struct err_note *note)
 {
         if (directory) {
                 enum err err = yaml_read_file(&load->scratch, load->names[file], &load->texts[file], note);
-                if (err != ERR_NOT_FOUND || (file != POLICY_LLM && file != POLICY_REDACTION))
+                if (err != ERR_NOT_FOUND || file < POLICY_LLM)
                         return err;
         }
         load->texts[file] = policy_builtin(file);
@@ -145,6 +147,9 @@ static void load_parts(struct load *load, const char *directory)
         root = load_tree(load, POLICY_REDACTION);
         if (root)
                 policy_read_redaction(policy, &load->check, root);
+        root = load_tree(load, POLICY_SLA);
+        if (root)
+                policy_read_sla(policy, &load->check, root, &load->scratch);
         if (load->check.err)
                 return;
         policy->facts.version = version_of(load, policy->facts.version);

@@ -3,9 +3,9 @@
  *
  * Files: taxonomy.yaml (categories, intents, actions, severities, gates, SLAs), replies.yaml (approved
  * texts by locale and channel), safety.yaml (the safety net's rules), llm.yaml and prompts/VERSION.yaml
- * (what asking an LLM means, policy/llm_policy.h), redaction.yaml (personal data). They are checked as a whole; an error names file and
- * line, and nothing of a bad policy is used. The shipped policy is also built into the binary; llm.yaml,
- * redaction.yaml, a prompt and the taxonomy's `categories` are taken from there where a directory has none.
+ * (what asking an LLM means, policy/llm_policy.h), redaction.yaml (personal data), sla.yaml (calendars, who is told: policy/sla_policy.h).
+ * They are checked as a whole; an error names file and line, and nothing of a bad policy is used. The shipped
+ * policy is also built into the binary; llm.yaml, redaction.yaml, sla.yaml, a prompt and the taxonomy's `categories` are taken from there where a directory has none.
  *
  * A loaded policy is an immutable, reference-counted snapshot: whoever pins it may use it on any
  * thread until the unref. Strings borrow from it.
@@ -18,6 +18,7 @@
 #include "core/terms.h"
 #include "policy/llm_policy.h"
 #include "policy/redaction_policy.h"
+#include "policy/sla_policy.h"
 #include "text/safety_net.h"
 
 struct policy;
@@ -45,7 +46,6 @@ struct policy_intent {
 
 struct policy_severity {
         const struct policy_action *action;
-        int64_t sla_ms;
         bool is_report_candidate;
 };
 
@@ -57,7 +57,6 @@ struct policy_facts {
         double safety_threshold;               /* lowest probability of safety that the classifier needs for it;
                                                   under 0: the model's own */
         double answer_threshold;               /* lowest score of an article that is given as an answer */
-        int64_t escalation_sla_ms;             /* for what a person must look at without a safety matter */
         const struct policy_action *escalate;  /* low confidence */
         const struct policy_action *answer;    /* an article was found */
         const struct policy_action *no_answer; /* none was */
@@ -69,6 +68,7 @@ struct policy_facts {
         const struct safety_net *safety_net;
         struct llm_policy llm;
         struct redaction_policy redaction;
+        struct sla_policy sla;
 };
 
 /* `directory` NULL: the built-in policy. The new policy has one reference. */

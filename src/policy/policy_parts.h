@@ -13,7 +13,7 @@
 #include "policy/policy.h"
 #include "policy/policy_yaml.h"
 
-enum policy_file { POLICY_TAXONOMY, POLICY_REPLIES, POLICY_SAFETY, POLICY_LLM, POLICY_REDACTION, POLICY_FILE_COUNT };
+enum policy_file { POLICY_TAXONOMY, POLICY_REPLIES, POLICY_SAFETY, POLICY_LLM, POLICY_REDACTION, POLICY_SLA, POLICY_FILE_COUNT };
 
 enum {
         POLICY_MAX_ACTIONS = 128,
@@ -75,6 +75,10 @@ void policy_read_prompt(struct policy *policy, struct yaml_check *check, const s
 
 void policy_read_redaction(struct policy *policy, struct yaml_check *check, const struct yaml_node *root);
 
+/* After the taxonomy, which has the times. `scratch` holds the zone files. */
+void policy_read_sla(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
+                     struct arena *scratch);
+
 const struct reply *policy_find_reply(const struct replies *replies, struct str name);
 
 /* Fails the check at `line` when brackets or braces do not pair or a variable is unknown. */
@@ -94,6 +98,7 @@ struct str policy_builtin_replies(void);
 struct str policy_builtin_safety(void);
 struct str policy_builtin_llm(void);
 struct str policy_builtin_redaction(void);
+struct str policy_builtin_sla(void);
 
 /* The shipped prompt of that version; absent when there is none. */
 struct str policy_builtin_prompt(struct str version);

@@ -222,11 +222,11 @@ void policy_read_categories(struct policy *policy, struct yaml_check *check, con
 }
 
 static void check_sla_order(struct yaml_check *check, const struct yaml_node *map,
-                            const struct policy_severity *severities)
+                            const struct sla_rule *rules)
 {
         for (enum severity i = SEVERITY_STANDARD; i < SEVERITY_URGENT && !check->err; i++) {
                 const struct yaml_node *node = yaml_find(map, severity_name(i + 1));
-                if (severities[i + 1].sla_ms > severities[i].sla_ms)
+                if (rules[i + 1].sla_ms > rules[i].sla_ms)
                         yaml_fail(check, yaml_find(node, "sla_minutes")->line,
                                   "severity `%s`: sla_minutes is longer than that of `%s`",
                                   severity_name(i + 1), severity_name(i));
@@ -236,6 +236,7 @@ static void check_sla_order(struct yaml_check *check, const struct yaml_node *ma
 static void read_severities(struct policy *policy, struct yaml_check *check, const struct yaml_node *map)
 {
         struct policy_severity *severities = policy->facts.severities;
+        struct sla_rule *rules = policy->facts.sla.rules;
         yaml_where(check, "severities");
         if (!yaml_is_map(check, map, severity_names, COUNT(severity_names)))
                 return;
@@ -246,7 +247,7 @@ static void read_severities(struct policy *policy, struct yaml_check *check, con
                 if (!yaml_is_map(check, node, severity_keys, COUNT(severity_keys)))
                         return;
                 severities[i].action = require_action_name(policy, check, node, "action");
-                severities[i].sla_ms = MINUTE_MS * yaml_integer(check, node, "sla_minutes", 1, YEAR_MINUTES);
+                rules[i].sla_ms = MINUTE_MS * yaml_integer(check, node, "sla_minutes", 1, YEAR_MINUTES);
                 severities[i].is_report_candidate = yaml_bool(check, node, "is_report_candidate", false);
                 if (severities[i].action && !severities[i].action->requires_human_review)
                         yaml_fail(check, yaml_find(node, "action")->line,
@@ -254,7 +255,7 @@ static void read_severities(struct policy *policy, struct yaml_check *check, con
                                   STR_ARGS(severities[i].action->name));
         }
         yaml_where(check, "%s", "");
-        check_sla_order(check, map, severities);
+        check_sla_order(check, map, rules);
 }
 
 static void read_gates(struct policy *policy, struct yaml_check *check, const struct yaml_node *map)
@@ -291,7 +292,7 @@ void policy_read_taxonomy(struct policy *policy, struct yaml_check *check, const
         bool has_threshold = yaml_find(root, "safety_threshold") != NULL;
         facts->safety_threshold = has_threshold ? yaml_number(check, root, "safety_threshold", 0, 1) : -1;
         facts->answer_threshold = yaml_number(check, root, "answer_threshold", 0, 1);
-        facts->escalation_sla_ms =
+        facts->sla.rules[SEVERITY_NONE].sla_ms =
                 MINUTE_MS * yaml_integer(check, root, "escalation_sla_minutes", 1, YEAR_MINUTES);
         facts->unknown_severity = read_severity(check, root, "unknown_severity");
         read_gates(policy, check, yaml_find(root, "gates"));

@@ -78,7 +78,59 @@ static enum err load_edited(const struct edit *edit, struct policy **ret_policy,
         return policy_load(directory, ret_policy, note);
 }
 
+/* A second edit of the file that is there. */
+static void replace_in_policy(enum policy_file which, const char *from, const char *to)
+{
+        char path[128], text[16384];
+        snprintf(path, sizeof path, "%s/%s", directory, policy_file_name(which));
+        FILE *file = fopen(path, "r+");
+        assert_non_null(file);
+        size_t len = fread(text, 1, sizeof text - 1, file);
+        text[len] = '\0';
+        char *at = from ? strstr(text, from) : text + len;
+        assert_non_null(at);
+        assert_int_equal(fseek(file, at - text, SEEK_SET), 0);
+        fputs(to, file);
+        fputs(at + (from ? strlen(from) : 0), file);
+        assert_int_equal(fclose(file), 0);
+}
+
+#define OFFICE(hours, rest) \
+        "calendars:\n  office:\n    time_zone: Europe/Berlin\n    hours: {" hours "}\n" rest
+#define MONDAY OFFICE("monday: [\"09:00-17:00\"]", "")
+
 static const struct edit broken[] = {
+        {POLICY_SLA, "calendars: {}", "calendars:\n  office: {time_zone: Europe/Berlni, hours: {monday: []}}",
+         "sla.yaml:13: calendar `office`: time zone `Europe/Berlni` is not on this machine: names are as Europe/Berlin, "
+         "and the files are the package tzdata's"},
+        {POLICY_SLA, "calendars: {}", "calendars:\n  office: {time_zone: ../localtime, hours: {monday: []}}",
+         "sla.yaml:13: calendar `office`: time zone `../localtime` is not on this machine: names are as Europe/Berlin, "
+         "and the files are the package tzdata's"},
+        {POLICY_SLA, "calendars: {}", "calendars:\n  office: {time_zone: leapseconds, hours: {monday: []}}",
+         "sla.yaml:13: calendar `office`: /usr/share/zoneinfo/leapseconds is no zone file of version 2 or later"},
+        {POLICY_SLA, "calendars: {}", OFFICE("monday: []", ""), "sla.yaml:15: calendar `office`: is never open"},
+        {POLICY_SLA, "calendars: {}", OFFICE("mnoday: []", ""),
+         "sla.yaml:15: calendar `office`: key `mnoday` is not defined; did you mean `monday`?"},
+        {POLICY_SLA, "calendars: {}", OFFICE("monday: [\"9-17\"]", ""),
+         "sla.yaml:15: calendar `office`: `9-17` is no span of hours: write \"09:00-12:30\", at most until 24:00"},
+        {POLICY_SLA, "calendars: {}", OFFICE("monday: [\"09:00-12:00\", \"11:00-17:00\"]", ""),
+         "sla.yaml:15: calendar `office`: `11:00-17:00` begins before the span in front of it ends"},
+        {POLICY_SLA, "calendars: {}", OFFICE("monday: [\"09:00-17:00\"]", "    holidays: [\"2026-02-29\"]\n"),
+         "sla.yaml:16: calendar `office`: `2026-02-29` is no day: write \"2026-12-24\", or \"12-24\" for every year's"},
+        {POLICY_SLA, "acknowledge_minutes: 5", "acknowledge_minutes: 5\n    calendar: office",
+         "sla.yaml:29: severity `urgent`: an urgent matter is looked at round the clock and has no calendar"},
+        {POLICY_SLA, "    acknowledge_minutes: 240\n", "    acknowledge_minutes: 240\n    calendar: office\n",
+         "sla.yaml:35: severity `standard`: calendar `office` is not defined"},
+        {POLICY_SLA, "calendars: {}", MONDAY "severities: {}\n", "sla.yaml:30: key `severities` stands here twice"},
+        {POLICY_SLA, "reminders: [50, 80]", "reminders: [80, 50]", "sla.yaml:%u: key `reminders` is not ascending"},
+        {POLICY_SLA, "reminders: [50, 80]", "reminders: [50, 100]",
+         "sla.yaml:%u: key `reminders` is 100, allowed is 1 to 99"},
+        {POLICY_SLA, "reminders: [50, 80]", "reminders: 50",
+         "sla.yaml:%u: key `reminders` expects a list of at most 4 numbers"},
+        {POLICY_SLA, "acknowledge_minutes: 5\n", "acknowledge_minutes: 0\n",
+         "sla.yaml:%u: severity `urgent`: key `acknowledge_minutes` is 0, allowed is 1 to 1440"},
+        {POLICY_SLA, "notify: []", "notify: [a, b, c, d, e, f, g, h, i]",
+         "sla.yaml:%u: severity `urgent`: more than 8 to be told"},
         {POLICY_TAXONOMY, "action: initiate_refund", "action: initiate_refnd",
          "taxonomy.yaml:%u: intent `refund`: action `initiate_refnd` is not defined; did you mean "
          "`initiate_refund`?"},
@@ -240,7 +292,7 @@ static void the_shipped_policy_is_the_contract(void **state)
         assert_true(facts->gate[CATEGORY_INFORMATIONAL] == 0.5 &&
                     facts->gate[CATEGORY_SAFETY_COMPLIANCE] == 0);
         assert_str_equal(facts->severities[SEVERITY_URGENT].action->name, "urgent_escalation");
-        assert_true(facts->severities[SEVERITY_URGENT].sla_ms == 15 * 60000);
+        assert_true(facts->sla.rules[SEVERITY_URGENT].sla_ms == 15 * 60000);
         assert_true(facts->severities[SEVERITY_HIGH].is_report_candidate);
         assert_false(facts->severities[SEVERITY_STANDARD].is_report_candidate);
         assert_int_equal(facts->intents[INTENT_SELF_HARM].floor, SEVERITY_URGENT);
@@ -248,6 +300,49 @@ static void the_shipped_policy_is_the_contract(void **state)
         assert_int_equal(facts->intents[INTENT_PRIVACY].floor, SEVERITY_STANDARD);
         assert_int_equal(facts->unknown_severity, SEVERITY_HIGH);
         assert_int_equal(facts->version.len, strlen("1.0.0+12345678"));
+        policy_unref(policy);
+}
+
+/* Received on a Sunday, which is closed. */
+static void a_calendar_makes_what_may_wait_due_later(void **state)
+{
+        (void)state;
+        const int64_t hour_ms = 3600 * 1000, sunday = INT64_C(1780228800000); /* 2026-05-31 12:00 UTC, 14:00 in Berlin */
+        const struct edit edit = {POLICY_SLA, "calendars: {}", MONDAY, NULL};
+        struct policy *policy;
+        struct err_note note = {.text = ""};
+        unsigned line;
+        assert_ok(load_edited(&edit, &policy, &note, &line));
+        assert_true(sla_due(&policy_facts(policy)->sla.rules[SEVERITY_STANDARD], sunday) == sunday + 24 * hour_ms);
+        policy_unref(policy);
+        replace_in_policy(POLICY_SLA, NULL, "    calendar: office\n");
+        assert_ok(policy_load(directory, &policy, &note));
+        const struct sla_policy *sla = &policy_facts(policy)->sla;
+        /* Four hours of `none`: on Monday at 13:00 in Berlin. The first reminder is after two of them. */
+        assert_true(sla_due(&sla->rules[SEVERITY_NONE], sunday) == sunday + 23 * hour_ms);
+        assert_true(sla_reminder(sla, SEVERITY_NONE, 0, sunday) == sunday + 21 * hour_ms);
+        assert_true(sla_due(&sla->rules[SEVERITY_URGENT], sunday) == sunday + hour_ms / 4);
+        policy_unref(policy);
+}
+
+static void high_waits_for_opening_only_when_that_is_meant(void **state)
+{
+        (void)state;
+        struct policy *policy;
+        struct err_note note = {.text = ""};
+        unsigned line;
+        const struct edit edit = {POLICY_SLA, "calendars: {}", MONDAY, NULL};
+        assert_ok(load_edited(&edit, &policy, &note, &line));
+        policy_unref(policy);
+        replace_in_policy(POLICY_SLA, "acknowledge_minutes: 30\n", "acknowledge_minutes: 30\n    calendar: office\n");
+        assert_int_equal(policy_load(directory, &policy, &note), ERR_INVALID);
+        assert_non_null(strstr(note.text, "sla.yaml:36: severity `high`: a high matter would wait until `office` opens"));
+        replace_in_policy(POLICY_SLA, "calendar: office\n", "calendar: office\n    may_wait_for_opening: true\n");
+        assert_int_equal(policy_load(directory, &policy, &note), ERR_INVALID);
+        assert_non_null(strstr(note.text, "a standard matter, which has no calendar, could be due before a high one"));
+        replace_in_policy(POLICY_SLA, "acknowledge_minutes: 240\n", "acknowledge_minutes: 240\n    calendar: office\n");
+        assert_ok(policy_load(directory, &policy, &note));
+        assert_non_null(policy_facts(policy)->sla.rules[SEVERITY_HIGH].calendar);
         policy_unref(policy);
 }
 
@@ -445,6 +540,8 @@ int main(void)
                 cmocka_unit_test(the_shipped_policy_is_the_contract),
                 cmocka_unit_test(a_reply_falls_back_by_locale_and_by_channel),
                 cmocka_unit_test(the_safety_threshold_is_the_models_unless_the_policy_says_another),
+                cmocka_unit_test(a_calendar_makes_what_may_wait_due_later),
+                cmocka_unit_test(high_waits_for_opening_only_when_that_is_meant),
                 cmocka_unit_test(templates_are_filled),
                 cmocka_unit_test(the_shipped_rules_tell_danger_from_what_looks_like_it),
                 cmocka_unit_test(they_do_so_in_four_more_languages),
