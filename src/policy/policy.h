@@ -3,7 +3,7 @@
  *
  * Files: taxonomy.yaml (categories, intents, actions, severities, gates, SLAs), replies.yaml (approved
  * texts by locale and channel), safety.yaml (the safety net's rules), llm.yaml and prompts/VERSION.yaml
- * (what asking an LLM means, policy/llm_policy.h), redaction.yaml (personal data), sla.yaml (calendars, who is told: policy/sla_policy.h).
+ * (what asking an LLM means, policy/llm_policy.h), redaction.yaml (personal data), sla.yaml (calendars, who is told: core/sla.h).
  * They are checked as a whole; an error names file and line, and nothing of a bad policy is used. The shipped
  * policy is also built into the binary; llm.yaml, redaction.yaml, sla.yaml, a prompt and the taxonomy's `categories` are taken from there where a directory has none.
  *
@@ -15,10 +15,10 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "core/sla.h"
 #include "core/terms.h"
 #include "policy/llm_policy.h"
 #include "policy/redaction_policy.h"
-#include "policy/sla_policy.h"
 #include "text/safety_net.h"
 
 struct policy;

@@ -157,14 +157,14 @@ static void read_notify(struct policy *policy, struct yaml_check *check, const s
 {
         size_t count;
         struct str *names = yaml_texts(check, &policy->arena, map, "notify", &count);
-        int64_t minutes = yaml_integer(check, map, "acknowledge_minutes", 1, DAY_MINUTES);
+        double minutes = yaml_number(check, map, "acknowledge_minutes", 0.05, DAY_MINUTES);
         if (count > SLA_MAX_TARGETS)
                 yaml_fail(check, yaml_find(map, "notify")->line, "more than %d to be told", SLA_MAX_TARGETS);
         for (size_t i = 0; i < count && !check->err; i++)
                 names[i] = policy_keep(policy, check, names[i]);
         rule->notify = names;
         rule->notify_count = count;
-        rule->acknowledge_ms = count ? minutes * MINUTE_MS : 0;
+        rule->acknowledge_ms = (int64_t)(minutes * MINUTE_MS);
 }
 
 static void read_rules(struct policy *policy, struct yaml_check *check, const struct yaml_node *map,

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/sla.h"
+
+#include <string.h>
+
+#include "base/base32.h"
+#include "base/json_writer.h"
+
+enum { REPEAT_MAX_MS = 3600 * 1000 };
+
+const char *sla_event_name(enum sla_event event)
+{
+        static const char *const names[SLA_EVENT_COUNT] = {
+#define SLA_EVENT(symbol, name) [SLA_##symbol] = name,
+#include "core/sla.def"
+#undef SLA_EVENT
+        };
+        return names[event];
+}
+
+int64_t sla_due(const struct sla_rule *rule, int64_t received_ms)
+{
+        return calendar_due(rule->calendar, received_ms, rule->sla_ms);
+}
+
+static int64_t reminder_at(const struct sla_policy *policy, const struct sla_state *state)
+{
+        const struct sla_rule *rule = &policy->rules[state->severity];
+        if (state->is_breached || state->reminders >= (int64_t)policy->reminder_count)
+                return INT64_MAX;
+        return calendar_due(rule->calendar, state->received_ms, rule->sla_ms * policy->reminders[state->reminders] / 100);
+}
+
+/* How long the one who was told last has. The last of the chain is told again after twice the time each time, so
+ * that a target that nobody hears does not fill the outbox. */
+static int64_t wait_of(const struct sla_rule *rule, int64_t told)
+{
+        int64_t wait_ms = rule->acknowledge_ms;
+        for (int64_t again = (int64_t)rule->notify_count; again < told && wait_ms < REPEAT_MAX_MS; again++)
+                wait_ms = 2 * wait_ms < REPEAT_MAX_MS ? 2 * wait_ms : REPEAT_MAX_MS;
+        return wait_ms;
+}
+
+/* The one who was told last; the chain may have become shorter since. */
+static struct str last_told(const struct sla_rule *rule, const struct sla_state *state)
+{
+        if (rule->notify_count == 0 || state->told == 0)
+                return (struct str){0};
+        size_t told = (size_t)state->told < rule->notify_count ? (size_t)state->told : rule->notify_count;
+        return rule->notify[told - 1];
+}
+
+static struct str tell_next(const struct sla_rule *rule, struct sla_state *state, int64_t now_ms)
+{
+        state->told++;
+        state->acknowledge_by_ms = now_ms + wait_of(rule, state->told);
+        return last_told(rule, state);
+}
+
+struct str sla_start(const struct sla_policy *policy, enum severity severity, int64_t received_ms, int64_t due_ms,
+                     struct sla_state *ret_state)
+{
+        const struct sla_rule *rule = &policy->rules[severity];
+        *ret_state = (struct sla_state){.severity = severity, .received_ms = received_ms, .due_ms = due_ms};
+        return rule->notify_count ? tell_next(rule, ret_state, received_ms) : (struct str){0};
+}
+
+static bool is_reminder_due(const struct sla_policy *policy, struct sla_state *state, int64_t now_ms)
+{
+        int64_t before = state->reminders;
+        while (reminder_at(policy, state) <= now_ms)
+                state->reminders++;
+        return state->reminders > before;
+}
+
+static bool is_escalation_due(const struct sla_rule *rule, struct sla_state *state, int64_t now_ms)
+{
+        if (state->acknowledge_by_ms == 0)
+                return false;
+        if (rule->notify_count == 0) {
+                state->acknowledge_by_ms = 0;
+                return false;
+        }
+        int64_t latest_ms = now_ms + wait_of(rule, state->told);
+        if (state->acknowledge_by_ms > latest_ms)
+                state->acknowledge_by_ms = latest_ms;
+        return state->acknowledge_by_ms <= now_ms;
+}
+
+size_t sla_look(const struct sla_policy *policy, struct sla_state *state, int64_t now_ms,
+                struct sla_telling ret_tellings[SLA_MAX_TELLINGS])
+{
+        const struct sla_rule *rule = &policy->rules[state->severity];
+        size_t count = 0;
+        if (!state->is_breached && state->due_ms <= now_ms) {
+                state->is_breached = true;
+                ret_tellings[count++] = (struct sla_telling){SLA_BREACHED, last_told(rule, state)};
+        } else if (is_reminder_due(policy, state, now_ms)) {
+                ret_tellings[count++] = (struct sla_telling){SLA_REMINDER, last_told(rule, state)};
+        }
+        if (is_escalation_due(rule, state, now_ms)) {
+                struct str target = tell_next(rule, state, now_ms);
+                ret_tellings[count++] = (struct sla_telling){SLA_ESCALATED, target};
+        }
+        return count;
+}
+
+int64_t sla_next(const struct sla_policy *policy, const struct sla_state *state)
+{
+        int64_t next_ms = reminder_at(policy, state);
+        if (!state->is_breached && state->due_ms < next_ms)
+                next_ms = state->due_ms;
+        if (state->acknowledge_by_ms && state->acknowledge_by_ms < next_ms)
+                next_ms = state->acknowledge_by_ms;
+        return next_ms;
+}
+
+static void write_id(struct json_writer *w, const char *name, const char *prefix, struct record_id id)
+{
+        char text[sizeof "msg_" + BASE32_CHARS];
+        memcpy(text, prefix, 4);
+        base32_encode(id.row, id.check, text + 4);
+        json_member(w, name, str_from(text));
+}
+
+static void write_time(struct json_writer *w, const char *name, int64_t wall_ms)
+{
+        json_key(w, name);
+        json_time(w, wall_ms);
+}
+
+void sla_notice_write(struct buf *buf, const struct sla_notice *notice)
+{
+        const struct sla_state *state = notice->state;
+        struct json_writer w = {.buf = buf};
+        json_open(&w, '{');
+        json_member(&w, "event", str_from(sla_event_name(notice->event)));
+        write_id(&w, "message_id", "msg_", notice->id);
+        if (state->severity != SEVERITY_NONE)
+                write_id(&w, "compliance_id", "cmp_", notice->id);
+        json_member(&w, "severity", str_from(severity_name(state->severity)));
+        json_member(&w, "category", str_from(category_name(notice->category)));
+        json_member(&w, "intent", notice->intent);
+        json_member(&w, "reason", notice->reason);
+        write_time(&w, "received_at", state->received_ms);
+        write_time(&w, "due_at", state->due_ms);
+        json_key(&w, "told");
+        json_i64(&w, state->told);
+        if (state->acknowledge_by_ms)
+                write_time(&w, "acknowledge_by", state->acknowledge_by_ms);
+        json_close(&w, '}');
+}
