@@ -219,10 +219,16 @@ static uint32_t read_tokens(struct json root, struct str name)
         return is_told ? (uint32_t)tokens : 0;
 }
 
-/* A word of the upstream's own, for logs and spans. */
+/* A word of the upstream's own, for logs and spans. It sends the same with nearly every answer: the last one that
+ * was found clean is not looked at again. */
 static bool take_word(struct str word, struct ident *ret_word)
 {
-        return redact_is_clean(word) && ident_from(word, ret_word);
+        static __thread struct ident last;
+        bool is_known = word.len > 0 && str_equal(word, ident_str(&last));
+        if (!is_known && (!redact_is_clean(word) || !ident_from(word, &last)))
+                return false;
+        *ret_word = last;
+        return true;
 }
 
 static void read_usage(struct json root, struct llm_usage *ret_usage)

@@ -43,12 +43,21 @@ static struct str str_of(std::string_view text)
         return str{text.data(), text.size()};
 }
 
+// The most members that are compared each with each, which for few is less work than sorting them.
+static constexpr size_t FEW_NAMES = 16;
+
 static bool names_repeat(json_parser *parser, dom::object object)
 {
         auto &names = parser->names;
         names.clear();
         for (auto member : object)
                 names.push_back(member.key);
+        if (names.size() <= FEW_NAMES) {
+                for (size_t i = 1; i < names.size(); i++)
+                        if (std::find(names.begin(), names.begin() + i, names[i]) != names.begin() + i)
+                                return true;
+                return false;
+        }
         std::sort(names.begin(), names.end());
         return std::adjacent_find(names.begin(), names.end()) != names.end();
 }
