@@ -249,15 +249,11 @@ static ptrdiff_t widen(const struct scan *scan, ptrdiff_t i)
 
 void scan_addresses(struct scan *scan)
 {
-        bool is_small = !scan->has_capitals;
+        bool is_small = !scan->has_capitals, has_cue = scan->topics & 1U << TOPIC_ADDRESS;
         for (ptrdiff_t i = 0; (size_t)i < scan->count;) {
                 struct address address;
-                if (!may_start(scan, i, true)) {
-                        i++;
-                        continue;
-                }
-                bool is_told = is_announced(scan, i);
-                if (!is_small && !is_told && !may_start(scan, i, false)) {
+                bool is_told = has_cue && may_start(scan, i, true) && is_announced(scan, i);
+                if (!may_start(scan, i, is_small || is_told)) {
                         i++;
                         continue;
                 }

@@ -113,9 +113,11 @@ static bool is_joint(const struct scan *scan, const struct token *token)
 static bool is_whole(const struct scan *scan)
 {
         size_t words = 0;
+        if (!scan->is_whole || scan->count > 10)
+                return false;
         for (size_t i = 0; i < scan->count; i++)
                 words += scan->tokens[i].kind == TOKEN_WORD && scan->tokens[i].end - scan->tokens[i].start > 3;
-        return scan->is_whole && words == 0 && scan->count <= 10;
+        return words == 0;
 }
 
 static ptrdiff_t find_number(struct scan *scan, ptrdiff_t i, bool is_answer)
@@ -185,16 +187,20 @@ void scan_national(struct scan *scan)
         bool is_answer = is_whole(scan);
         for (ptrdiff_t i = 0; (size_t)i < scan->count;) {
                 const struct token *token = scan_token(scan, i), *before = scan_token(scan, i - 1);
-                bool is_word = token->kind == TOKEN_WORD &&
+                bool is_word = token->kind == TOKEN_WORD && token->letters != CASE_LOWER &&
+                               token->end - token->start <= 6 &&
                                (token_has_digit(scan_token(scan, i + 1)) ||
-                                token_is(scan, scan_token(scan, i + 1), '-')) &&
-                               token->end - token->start <= 6 && token->letters != CASE_LOWER;
+                                token_is(scan, scan_token(scan, i + 1), '-'));
+                if (!is_word && !token_has_digit(token)) {
+                        i++;
+                        continue;
+                }
                 bool is_glued = token_touches(before, token) &&
                                 (before->kind == TOKEN_PUNCT &&
                                  memchr("-/.:#$@_+)", scan->text.ptr[before->start], 10));
                 bool is_tail = before->kind == TOKEN_NUMBER && token->kind == TOKEN_NUMBER &&
                                token->start == before->end + 1;
-                if (token->is_taken || is_glued || is_tail || !(token_has_digit(token) || is_word)) {
+                if (token->is_taken || is_glued || is_tail) {
                         i++;
                         continue;
                 }

@@ -9,6 +9,7 @@
 enum {
         VALUE_MAX = 512,
         ANNOUNCED_MIN = 16,
+        WALLET_MIN = 14,
         LOOK_BACK = 8,
         USERINFO_MAX = 256,
         HOOK_MIN = 20,
@@ -103,8 +104,10 @@ static bool is_cloud_key(struct str value)
 {
         static const struct str heads[] = {STR_INIT("AKIA"), STR_INIT("ASIA"), STR_INIT("ABIA"),
                                            STR_INIT("ACCA")};
+        if (value.len != 20)
+                return false;
         struct mixture mixture = mixture_of(value);
-        if (value.len != 20 || mixture.small || mixture.capitals + mixture.digits != 20)
+        if (mixture.small || mixture.capitals + mixture.digits != 20)
                 return false;
         for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
                 if (memcmp(value.ptr, heads[i].ptr, 4) == 0)
@@ -115,9 +118,10 @@ static bool is_cloud_key(struct str value)
 /* "A3-ASWWYB-798JRY-…": groups of six and five capitals and digits. */
 static bool is_grouped_key(struct str value)
 {
+        if (!str_starts_with(value, STR("A3-")) || value.len < 34 || value.len > 42)
+                return false;
         struct mixture mixture = mixture_of(value);
-        return str_starts_with(value, STR("A3-")) && value.len >= 34 && value.len <= 42 && !mixture.small &&
-               mixture.digits >= 4;
+        return !mixture.small && mixture.digits >= 4;
 }
 
 static bool is_hex(struct str value)
@@ -165,8 +169,10 @@ static bool is_announced(const struct scan *scan, ptrdiff_t i)
 
 static bool is_mixed_enough(struct str value)
 {
+        if (value.len < ANNOUNCED_MIN)
+                return false;
         struct mixture mixture = mixture_of(value);
-        if (value.len < ANNOUNCED_MIN || mixture.digits < 2 || mixture.different < 8)
+        if (mixture.digits < 2 || mixture.different < 8)
                 return false;
         if (memchr(value.ptr, '/', value.len) && mixture.digits * 8 < value.len)
                 return false; /* a path */
@@ -228,10 +234,12 @@ static bool topic_before(const struct scan *scan, ptrdiff_t i, enum topic topic)
 /* A wallet's address by its check digits; a shortened or mistyped one where a wallet is spoken of. */
 static bool find_wallet(struct scan *scan, ptrdiff_t i, struct str value)
 {
+        if (value.len < WALLET_MIN)
+                return false;
         struct mixture mixture = mixture_of(value);
         bool is_segwit = (str_starts_with(value, STR("bc1")) || str_starts_with(value, STR("tb1")) ||
                           str_starts_with(value, STR("BC1"))) &&
-                         value.len >= 14 && value.len <= 90 && mixture.digits >= 3;
+                         value.len <= 90 && mixture.digits >= 3;
         bool is_account = str_starts_with(value, STR("0x")) && value.len > 2 &&
                           is_hex((struct str){value.ptr + 2, value.len - 2});
         bool is_coin = value.len >= 25 && value.len <= 44 && memchr(words_of_wallets, value.ptr[0], 7) &&

@@ -81,6 +81,25 @@ static void members_are_walked_in_order(void **state)
         assert_true(json_find(root, STR("b"), &value));
 }
 
+static void a_repeated_name_is_refused_among_few_members_and_many(void **state)
+{
+        (void)state;
+        struct json root;
+        assert_int_equal(json_parse(parser, STR("{\"a\":1,\"b\":2,\"a\":3}"), &root, NULL), ERR_SYNTAX);
+        assert_int_equal(json_parse(parser, STR("[{\"a\":{\"b\":1,\"b\":1}}]"), &root, NULL), ERR_SYNTAX);
+        assert_ok(json_parse(parser, STR("{\"a\":1,\"ab\":{\"a\":2}}"), &root, NULL));
+        for (int repeated = 0; repeated < 2; repeated++) {
+                struct buf text;
+                buf_init(&text, 1024);
+                buf_append_str(&text, STR("{"));
+                for (int i = 0; i < 30; i++)
+                        buf_printf(&text, "\"n%d\":0,", i);
+                buf_printf(&text, "\"n%d\":0}", repeated ? 7 : 30);
+                assert_int_equal(json_parse(parser, buf_str(&text), &root, NULL), repeated ? ERR_SYNTAX : ERR_OK);
+                buf_deinit(&text);
+        }
+}
+
 static void the_limit_on_size_holds(void **state)
 {
         (void)state;
@@ -160,6 +179,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(strict_json_is_accepted_and_all_else_refused),
                 cmocka_unit_test(members_are_walked_in_order),
+                cmocka_unit_test(a_repeated_name_is_refused_among_few_members_and_many),
                 cmocka_unit_test(the_limit_on_size_holds),
                 cmocka_unit_test(what_is_written_reads_back),
                 cmocka_unit_test(each_byte_is_escaped_where_it_must_be),
