@@ -16,7 +16,7 @@ enum {
         WINDOW_MIN = 65535,    /* the protocol's own */
         WINDOW_MAX = 1 << 20,  /* of a connection; that of a stream holds any answer that is not too large */
         BATCH_BYTES = 32768,
-        UNSENT_MAX = 262144,   /* over it the peer has to read first */
+        UNSENT_MAX = UPSTREAM_UNSENT_BYTES / 2, /* over it the peer has to read first */
         FIXED_HEADERS = 6,
 };
 

@@ -31,6 +31,7 @@ struct lookup;
 enum {
         UPSTREAM_READ_BYTES = 65536,
         UPSTREAM_SCRATCH_BYTES = 262144,
+        UPSTREAM_UNSENT_BYTES = 524288, /* that the peer has not read: over them nothing more is sent, and it is hung up on */
         UPSTREAM_HEAD_BYTES = 16384,    /* of an answer */
         UPSTREAM_HEADERS = 32,          /* of a call */
         UPSTREAM_REQUEST_HEAD_BYTES = 32768, /* their bytes and its path */
@@ -240,7 +241,8 @@ void upstream_connection_end(struct upstream_connection *connection, const char 
 /* upstream_io.c */
 
 bool upstream_io_start_reading(struct upstream_connection *connection);
-/* Sends as they are; keeps a copy of what the kernel does not take. False: it took nothing and never will. */
+/* Sends as they are; keeps a copy of what the kernel does not take. False: it took nothing and never will, or the
+ * peer makes us write (as by asking for new keys) and does not read. */
 bool upstream_io_send(struct upstream_connection *connection, struct str head, struct str body);
 /* The same, behind TLS where there is TLS. */
 bool upstream_io_write(struct upstream_connection *connection, struct str head, struct str body);

@@ -62,6 +62,8 @@ static size_t copy_behind(char *to, struct str s, size_t skipped)
 static bool send_later(struct upstream_connection *connection, struct str head, struct str body, size_t sent)
 {
         size_t left = head.len + body.len - sent;
+        if (upstream_io_unsent(connection) > UPSTREAM_UNSENT_BYTES)
+                return false;
         struct pending_write *pending = alloc_resize(NULL, sizeof *pending + left);
         pending->connection = connection;
         size_t copied = copy_behind(pending->bytes, head, sent);

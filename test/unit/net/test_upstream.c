@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/upstream_inner.h"
 #include "unit/net/upstream_bench.h"
 #include "unit/net/upstream_peer.h"
 
@@ -377,6 +378,29 @@ static void a_header_that_would_be_two_is_not_sent(void **state)
         peer_stop(&peer);
 }
 
+/* A peer can make TLS write without reading itself, by asking for new keys; what is queued then must not grow. */
+static void what_a_peer_does_not_read_has_a_limit(void **state)
+{
+        (void)state;
+        enum { CHUNK = 65536, CHUNKS = 1024 };
+        static const char chunk[CHUNK];
+        struct peer peer = {.scripts = {{{PEER_READ}, {PEER_SEND, OK}, {PEER_SLEEP, NULL, FOREVER}}}};
+        bench_reset_config();
+        peer_start(&peer);
+        bench_open("http", peer.port);
+        bench_start(5000);
+        bench_run_until(1);
+        struct upstream_connection *connection =
+                list_item(bench.upstream->ready.next, struct upstream_connection, link);
+        size_t sent = 0;
+        while (sent < CHUNKS && upstream_io_send(connection, (struct str){chunk, CHUNK}, (struct str){0}))
+                sent++;
+        assert_in_range(sent, 1, CHUNKS - 1);
+        assert_true(upstream_io_unsent(connection) <= UPSTREAM_UNSENT_BYTES + CHUNK);
+        bench_close();
+        peer_stop(&peer);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -391,6 +415,7 @@ int main(void)
                 cmocka_unit_test(a_name_is_looked_up_again_in_time_and_when_it_leads_nowhere),
                 cmocka_unit_test(closing_does_not_wait_for_a_name_server),
                 cmocka_unit_test(closing_cancels_what_is_under_way),
+                cmocka_unit_test(what_a_peer_does_not_read_has_a_limit),
                 cmocka_unit_test(a_header_that_would_be_two_is_not_sent),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
