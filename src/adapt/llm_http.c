@@ -228,6 +228,14 @@ static void nobody_waits(void *arg)
         (void)arg;
 }
 
+/* Azure speaks OpenAI's API in a way of its own. Whatever else speaks it counts as OpenAI, as the conventions advise:
+ * the server's address tells them apart. */
+static const char *provider_of(const struct llm_upstream_config *config)
+{
+        bool is_azure = config->auth == LLM_AUTH_API_KEY || strstr(config->base_url, "api-version=");
+        return is_azure ? "azure.ai.openai" : "openai";
+}
+
 static enum err open_target(struct llm_http *llm, const struct llm_upstream_config *config, struct err_note *note)
 {
         size_t index = llm->port.upstream_count++;
@@ -245,6 +253,7 @@ static enum err open_target(struct llm_http *llm, const struct llm_upstream_conf
         llm->open++;
         llm->facts[index] = config->facts;
         llm->facts[index].address = upstream_address(target->upstream);
+        llm->facts[index].provider = provider_of(config);
         return ERR_OK;
 }
 

@@ -18,7 +18,7 @@ enum llm_auth { LLM_AUTH_BEARER, LLM_AUTH_API_KEY /* Azure's header `api-key` */
 
 /* Texts are NUL-terminated, "" where there is none, and outlive the llm. */
 struct llm_upstream_config {
-        struct llm_upstream facts; /* `address` is filled in by llm_http_new() */
+        struct llm_upstream facts; /* `address` and `provider` are filled in by llm_http_new() */
         const char *base_url; /* "https://api.openai.com/v1"; a query is sent along: "…/deployments/x?api-version=y" */
         const char *api_key;  /* "": none is sent */
         enum llm_auth auth;

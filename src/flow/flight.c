@@ -238,7 +238,7 @@ static void end_span(const struct flight *flight, int64_t took_us)
         span_init(&span, &flight->trace, flight->parent.span_id, "chat", SPAN_CLIENT);
         span_set_time(&span, clock_wall_ms(flight->consult->config.clock), took_us);
         span_add_word(&span, "gen_ai.operation.name", "chat");
-        span_add_word(&span, "gen_ai.provider.name", "openai");
+        span_add_word(&span, "gen_ai.provider.name", upstream->provider);
         span_add_word(&span, "gen_ai.request.model", upstream->model);
         if (flight->call.usage.model.text[0])
                 span_add_word(&span, "gen_ai.response.model", flight->call.usage.model.text);

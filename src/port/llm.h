@@ -63,6 +63,7 @@ struct llm_upstream {
         const char *name;    /* "primary", as configured */
         const char *model;   /* as it is asked for */
         const char *address; /* "api.openai.com:443" */
+        const char *provider; /* whose API it is, by OpenTelemetry's names: "openai", "azure.ai.openai" */
         double input_price;  /* per million tokens, in the operator's currency; 0: unknown */
         double output_price;
 };

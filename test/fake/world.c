@@ -255,10 +255,10 @@ void world_add_llm(struct world *world, enum mode mode, size_t count)
 {
         static const struct llm_ops ops = {.start = start_attempt, .cancel = cancel_attempt};
         static const struct llm_upstream upstreams[LLM_MAX_UPSTREAMS] = {
-                {.name = "first", .model = "model-1", .address = "a:1", .input_price = 1},
-                {.name = "second", .model = "model-2", .address = "b:1"},
-                {.name = "third", .model = "model-3", .address = "c:1"},
-                {.name = "fourth", .model = "model-4", .address = "d:1"},
+                {.name = "first", .model = "model-1", .address = "a:1", .provider = "openai", .input_price = 1},
+                {.name = "second", .model = "model-2", .address = "b:1", .provider = "openai"},
+                {.name = "third", .model = "model-3", .address = "c:1", .provider = "openai"},
+                {.name = "fourth", .model = "model-4", .address = "d:1", .provider = "openai"},
         };
         struct breaker_rules rules = breaker_default_rules();
         rules.jitter_percent = 0;

@@ -281,6 +281,17 @@ static void azures_key_has_a_header_of_its_own(void **state)
         assert_str_equal(header_of(pending[0], "api-key"), KEY);
         assert_int_equal(pending[0]->header_count, 1);
         assert_int_equal(pending[1]->header_count, 0);
+        assert_string_equal(port->upstreams[0].provider, "azure.ai.openai");
+        assert_string_equal(port->upstreams[1].provider, "openai");
+}
+
+static void azure_is_known_by_the_version_of_its_api_too(void **state)
+{
+        (void)state;
+        configs[0].base_url = "https://one.example/openai/deployments/x?api-version=2024-10-21";
+        open_llm(2);
+        assert_string_equal(port->upstreams[0].provider, "azure.ai.openai");
+        assert_string_equal(port->upstreams[1].provider, "openai");
 }
 
 static void each_result_of_the_pool_is_a_status(void **state)
@@ -487,6 +498,7 @@ int main(void)
                 TEST(a_call_goes_to_its_upstream_and_is_answered),
                 TEST(the_nearer_deadline_counts),
                 TEST(azures_key_has_a_header_of_its_own),
+                TEST(azure_is_known_by_the_version_of_its_api_too),
                 TEST(each_result_of_the_pool_is_a_status),
                 TEST(an_error_brings_its_wishes_along),
                 TEST(over_its_calls_an_upstream_is_not_asked),
