@@ -50,6 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 check_amount(found.amount.safe);
         if (found.product.safe.ptr)
                 assert(found.product.safe.len <= PRODUCT_MAX_BYTES && utf8_is_valid(found.product.safe));
+        if (found.date.safe.ptr)
+                assert(found.date.safe.len >= 5 && found.date.safe.len <= 10);
         arena_deinit(&arena);
         return 0;
 }

@@ -21,6 +21,8 @@ static void fill_parameters(const struct workflow *workflow, struct outcome *out
         add_parameter(outcome, "order_id", workflow->entities.order_id);
         add_parameter(outcome, "amount", workflow->entities.amount);
         add_parameter(outcome, "product", workflow->entities.product);
+        add_parameter(outcome, "date", workflow->entities.date);
+        add_parameter(outcome, "contact", workflow->entities.contact);
         if (workflow->answer.article)
                 add_parameter(outcome, "article_id", (struct safe_text){outcome->article.id});
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/entities.h"
 
+#include "text/entity_date.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -19,6 +21,8 @@ enum token {
         TOKEN_NUMBER,
         TOKEN_AMOUNT,
         TOKEN_QUOTED,
+        TOKEN_EMAIL, /* the redactor's tag */
+        TOKEN_PHONE,
 };
 
 struct scanner {
@@ -59,6 +63,8 @@ static enum token next_token(struct scanner *s)
         'sku' | 'model' | 'product' | 'item' | 'article'  { return TOKEN_CUE_PRODUCT; }
         'phone' | 'tel' | 'call' | 'mobile' | 'account' | 'card' | 'fax' | 'policy' | 'customer'
                                                         { return TOKEN_CUE_OTHER; }
+        "[EMAIL_REDACTED" [_0-9]* "]"                   { return TOKEN_EMAIL; }
+        "[PHONE_REDACTED" [_0-9]* "]"                   { return TOKEN_PHONE; }
         ["] [^"\n\x00]+ ["]                             { return TOKEN_QUOTED; }
         "\xe2\x80\x9c" [^"\n\x00\xe2]+ "\xe2\x80\x9d"   { return TOKEN_QUOTED; }
         word                                            { return TOKEN_WORD; }
@@ -197,6 +203,27 @@ static void hear(struct cue *cue, enum token kind)
                 cue->words_left--;
 }
 
+/* Whether a date can begin with such a token. */
+static bool may_begin_date(enum token kind)
+{
+        return kind == TOKEN_NUMBER || kind == TOKEN_OTHER || kind == TOKEN_WORD || kind == TOKEN_AMOUNT;
+}
+
+static bool take_date(const struct scanner *s, struct arena *arena, struct entities *found)
+{
+        struct str rest = {s->start, (size_t)(s->limit - s->start)};
+        return entity_date_read(rest, arena, &found->date.safe) || !arena->is_full;
+}
+
+static void take_contact(enum token kind, struct entities *found)
+{
+        bool is_email = kind == TOKEN_EMAIL;
+        if (!found->contact.safe.ptr)
+                found->contact = is_email ? SAFE_LITERAL("email") : SAFE_LITERAL("phone");
+        else if (!str_equal(found->contact.safe, is_email ? STR("email") : STR("phone")))
+                found->contact = SAFE_LITERAL("email, phone");
+}
+
 static bool take(enum token kind, struct str token, const struct cue *cue, struct arena *arena, struct entities *found)
 {
         if (!found->order_id.safe.ptr && is_order(kind, token, cue))
@@ -220,6 +247,10 @@ bool entities_find(struct safe_text text, struct arena *arena, struct entities *
         struct cue cue = {0};
         enum token kind;
         while ((kind = next_token(&scanner)) != TOKEN_END) {
+                if (kind == TOKEN_EMAIL || kind == TOKEN_PHONE)
+                        take_contact(kind, &found);
+                if (!found.date.safe.ptr && may_begin_date(kind) && !take_date(&scanner, arena, &found))
+                        return false;
                 if (!take(kind, token_text(&scanner), &cue, arena, &found))
                         return false;
                 hear(&cue, kind);
