@@ -3,11 +3,9 @@
  * any API key: a key's name holds no spaces. */
 #include "adapt/admin_internal.h"
 
-#include "base/time_text.h"
 #include "text/redact.h"
 
-/* The longest texts, escaped, fit. */
-enum { EXPORT_PAGE = 100, EXPORT_PAGE_BYTES = 16 << 20 };
+enum { EXPORT_PAGE_BYTES = 16 << 20 }; /* COMPLIANCE_MAX_LIMIT records with the longest texts, escaped, fit */
 
 static const struct str command_line = STR_INIT("(command line)");
 
@@ -111,36 +109,30 @@ enum err admin_review_change(struct operation *op)
 
 /* ---- Compliance ---- */
 
-static enum err read_time(struct operation *op, const char *name, int64_t *ret_ms)
+static enum err read_export(struct operation *op, struct compliance_filter *filter)
 {
-        struct str text = text_argument(op, op->arguments, name);
-        if (!text.ptr || time_from_text(text, ret_ms))
-                return ERR_OK;
-        return err_set(op->note, ERR_INVALID, "%s must be a time such as 2026-11-22T10:00:00Z", name);
-}
-
-static enum err read_export(struct operation *op, struct store_compliance_page *page)
-{
+        struct json_iter iter = json_iter(op->arguments);
+        struct str name, text;
         struct json value;
-        struct str cursor = text_argument(op, op->arguments, "cursor");
-        enum err err = read_time(op, "from", &page->from_ms);
-        if (!err)
-                err = read_time(op, "to", &page->to_ms);
-        if (!err && cursor.ptr && !str_to_u64(cursor, &page->after_row))
-                err = err_set(op->note, ERR_INVALID, "cursor must be a next_cursor of an earlier page");
-        if (!err && json_find(op->arguments, STR("report_candidates"), &value) &&
-            !json_to_bool(value, &page->is_candidates))
-                err = err_set(op->note, ERR_INVALID, "report_candidates must be true or false");
-        return err;
+        while (json_next(&iter, &name, &value)) {
+                bool is_known = false;
+                const char *message = json_to_str(value, &text) ? compliance_filter_set(filter, name, text, &is_known)
+                                                                : "must be a string";
+                if (!message && !is_known && !str_equal(name, STR("format")))
+                        message = "is no filter of records";
+                if (message)
+                        return err_set(op->note, ERR_INVALID, "%.*s %s", STR_ARGS(name), message);
+        }
+        return ERR_OK;
 }
 
 /* The records as text of the wanted format, so that every reader writes the same file. */
 enum err admin_compliance_export(struct operation *op)
 {
-        struct store_compliance_page page = {.limit = EXPORT_PAGE, .arena = op->arena};
+        struct store_compliance_page page = {.filter.limit = COMPLIANCE_MAX_LIMIT, .arena = op->arena};
         bool is_csv = str_equal(text_argument(op, op->arguments, "format"), STR("csv"));
         struct buf text;
-        enum err err = read_export(op, &page);
+        enum err err = read_export(op, &page.filter);
         if (!err)
                 err = store_sqlite_page_compliance(op->db, &page, op->note);
         if (err)

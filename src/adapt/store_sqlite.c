@@ -119,6 +119,7 @@ static const struct store_ops ops = {
         .find_review = review_find,
         .change_review = review_change,
         .find_compliance = compliance_find,
+        .list_compliance = compliance_list,
         .add_feedback = feedback_add,
         .find_ticket = reader_find_ticket,
         .list_tickets = reader_list_tickets,

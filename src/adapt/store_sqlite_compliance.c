@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compliance records: look-up and export, through the reader's connection. What came of one stands with its review. */
+/* Compliance records: look-up and list, through the reader's connection. What came of one stands with its review. */
 #include "adapt/store_sqlite_internal.h"
 
 #include <string.h>
 
-enum { PAGE_EFFORT = 20000 }; /* records that one page may look at */
+enum { PAGE_EFFORT = 5000 }; /* records that one page may look at */
 
 #define SELECT_RECORD \
         "SELECT c.id, m.check_word, c.received_at, c.due_at, c.severity, c.intent, c.secondary_intent, c.channel," \
@@ -57,9 +57,9 @@ static enum err copy_record(sqlite3_stmt *stmt, struct arena *arena, struct comp
 static enum err find(struct reader *reader, void *op, struct err_note *note)
 {
         struct store_compliance_query *query = op;
-        struct sqlite_binder b = {0};
+        struct sqlite_binder b;
         struct compliance record = {0};
-        enum err err = sqlite_db_prepare(reader->db, SELECT_RECORD " WHERE c.id = ?", &b.stmt, note);
+        enum err err = sqlite_once(reader->db, SELECT_RECORD " WHERE c.id = ?", &b, note);
         if (err)
                 return err;
         bind_i64(&b, (int64_t)query->id.row);
@@ -68,7 +68,7 @@ static enum err find(struct reader *reader, void *op, struct err_note *note)
                 err = copy_record(b.stmt, query->arena, &record);
         else
                 err = code == SQLITE_DONE ? ERR_NOT_FOUND : sqlite_db_err(reader->db, code, note);
-        (void)sqlite3_finalize(b.stmt);
+        err = sqlite_once_end(&b, err);
         if (!err && record.id.check != query->id.check)
                 err = ERR_NOT_FOUND;
         if (!err)
@@ -88,57 +88,67 @@ void compliance_find(struct store *store, struct store_compliance_query *op)
         reader_start(store, find, op, &op->task, &op->result);
 }
 
-/* ---- Export: on a connection of its own, so that it holds up no look-up ---- */
+/* ---- List, also for the export ---- */
 
-static bool is_wanted(sqlite3_stmt *stmt, const struct store_compliance_page *page)
+static bool is_wanted(sqlite3_stmt *stmt, const struct compliance_filter *filter)
 {
         int64_t received_at = sqlite3_column_int64(stmt, 2);
-        return received_at >= page->from_ms && (!page->to_ms || received_at < page->to_ms) &&
-               (!page->is_candidates || sqlite3_column_int64(stmt, 14));
+        return received_at >= filter->from_ms && (!filter->to_ms || received_at < filter->to_ms) &&
+               (!filter->is_candidates || sqlite3_column_int64(stmt, 14));
 }
 
 /* Goes up the rows until the page is full: of records, of bytes or of effort. */
 static enum err fill_page(sqlite3 *db, sqlite3_stmt *stmt, struct store_compliance_page *page, struct err_note *note)
 {
-        uint64_t seen = page->after_row;
+        uint64_t seen = page->filter.after_row;
         int code, effort = 0;
         while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
                 page->next_row = seen;
-                if (page->count == page->limit || effort++ == PAGE_EFFORT)
+                if (page->count == page->filter.limit || effort++ == PAGE_EFFORT)
                         return ERR_OK;
-                enum err err = is_wanted(stmt, page) ? copy_record(stmt, page->arena, &page->records[page->count]) : ERR_OK;
+                bool is_candidate = is_wanted(stmt, &page->filter);
+                enum err err = is_candidate ? copy_record(stmt, page->arena, &page->records[page->count]) : ERR_OK;
                 if (err)
                         return err == ERR_TOO_LARGE && page->count ? ERR_OK : err;
-                page->count += is_wanted(stmt, page);
+                page->count += is_candidate;
                 seen = (uint64_t)sqlite3_column_int64(stmt, 0);
         }
         page->next_row = 0;
         return code == SQLITE_DONE ? ERR_OK : sqlite_db_err(db, code, note);
 }
 
-static enum err read_page(sqlite3 *db, struct store_compliance_page *page, struct err_note *note)
+static enum err list(struct reader *reader, void *op, struct err_note *note)
 {
-        struct sqlite_binder b = {0};
-        enum err err = sqlite_db_prepare(db, SELECT_RECORD " WHERE c.id > ? ORDER BY c.id", &b.stmt, note);
+        struct store_compliance_page *page = op;
+        struct sqlite_binder b;
+        if (page->filter.limit == 0)
+                page->filter.limit = COMPLIANCE_DEFAULT_LIMIT;
+        if (page->filter.limit > COMPLIANCE_MAX_LIMIT)
+                return ERR_INVALID;
+        page->count = 0;
+        page->records = arena_zeroed(page->arena, page->filter.limit * sizeof *page->records);
+        if (!page->records)
+                return ERR_TOO_LARGE;
+        enum err err = sqlite_once(reader->db, SELECT_RECORD " WHERE c.id > ? ORDER BY c.id", &b, note);
         if (err)
                 return err;
-        bind_i64(&b, (int64_t)page->after_row);
-        err = fill_page(db, b.stmt, page, note);
-        (void)sqlite3_finalize(b.stmt);
-        return err;
+        bind_i64(&b, (int64_t)page->filter.after_row);
+        return sqlite_once_end(&b, fill_page(reader->db, b.stmt, page, note));
+}
+
+static void finish_list(struct task *task)
+{
+        struct store_compliance_page *page = list_item(task, struct store_compliance_page, task);
+        page->done(page);
+}
+
+void compliance_list(struct store *store, struct store_compliance_page *page)
+{
+        page->task.run = finish_list;
+        reader_start(store, list, page, &page->task, &page->result);
 }
 
 enum err store_sqlite_page_compliance(struct store_sqlite *db, struct store_compliance_page *page, struct err_note *note)
 {
-        struct admin_reader *reader = &db->admin_reader;
-        page->count = 0;
-        page->records = arena_zeroed(page->arena, page->limit * sizeof *page->records);
-        if (!page->records)
-                return ERR_TOO_LARGE;
-        pthread_mutex_lock(&reader->lock);
-        enum err err = read_page(reader->db, page, note);
-        pthread_mutex_unlock(&reader->lock);
-        if (err)
-                writer_report(db, err, note);
-        return err;
+        return reader_run(db, list, page, note);
 }

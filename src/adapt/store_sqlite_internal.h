@@ -201,6 +201,7 @@ void review_change(struct store *store, struct store_review_change *change);
 /* Tells of the conversations in which these commits have opened a review. */
 void reviews_opened(struct store_sqlite *db, const struct pending *batch, size_t count);
 void compliance_find(struct store *store, struct store_compliance_query *query);
+void compliance_list(struct store *store, struct store_compliance_page *page);
 
 /* store_sqlite_feedback.c */
 void feedback_add(struct store *store, struct store_feedback *feedback);

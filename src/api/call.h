@@ -104,6 +104,7 @@ void messages_handle(struct call *call);
 void reviews_handle(struct call *call);
 void review_handle(struct call *call);
 void review_change_handle(struct call *call);
+void compliance_list_handle(struct call *call);
 void compliance_handle(struct call *call);
 void feedback_handle(struct call *call);
 void tickets_handle(struct call *call);

@@ -9,7 +9,7 @@
 #include <assert.h>
 
 /* As JSON, six times what a page takes fits into a body; a review comes with its history and its conversation. */
-enum { PAGE_ARENA_BYTES = 1 << 20, REVIEW_ARENA_BYTES = 8 << 20, RECORD_ARENA_BYTES = 1 << 20 };
+enum { PAGE_ARENA_BYTES = 1 << 20, REVIEW_ARENA_BYTES = 8 << 20 };
 
 struct review_call {
         struct detached base;
@@ -17,7 +17,6 @@ struct review_call {
                 struct store_reviews_query list;
                 struct store_review_query look_up;
                 struct store_review_change change;
-                struct store_compliance_query compliance;
         } op;
 };
 
@@ -211,36 +210,4 @@ void review_change_handle(struct call *call)
         }
         detached_wait(&review_call->base);
         store->ops->change_review(store, change);
-}
-
-/* ---- GET /api/v1/compliance/ID ---- */
-
-static void found(struct store_compliance_query *query)
-{
-        struct review_call *review_call = list_item(query, struct review_call, op.compliance);
-        struct call *call = detached_wake(&review_call->base);
-        if (call && query->result == ERR_OK) {
-                struct json_writer w = {.buf = &call->api->buf};
-                buf_reset(w.buf);
-                compliance_write(&w, call->arena, &query->record);
-                call_json(call, 200, buf_str(w.buf));
-        } else if (call) {
-                call_problem(call, problem_of(query->result), NULL);
-        }
-        detached_free(&review_call->base);
-}
-
-void compliance_handle(struct call *call)
-{
-        struct record_id id;
-        struct store *store = call->api->config.env.store;
-        if (!call_record_id(call, STR("cmp_"), &id)) {
-                call_problem(call, PROBLEM_NOT_FOUND, NULL);
-                return;
-        }
-        struct review_call *review_call = review_call_new(call, RECORD_ARENA_BYTES);
-        review_call->op.compliance =
-                (struct store_compliance_query){.id = id, .arena = &review_call->base.arena, .done = found};
-        detached_wait(&review_call->base);
-        store->ops->find_compliance(store, &review_call->op.compliance);
 }

@@ -40,6 +40,8 @@ static const struct route routes[] = {
          METRIC_ROUTE_REVIEWS, true, review_change_handle, "/resolve"},
         {"review_reopen", "/api/v1/reviews/", true, HTTP_METHOD_POST, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
          METRIC_ROUTE_REVIEWS, true, review_change_handle, "/reopen"},
+        {"compliance_list", "/api/v1/compliance", false, HTTP_METHOD_GET, ACCESS_PRIVATE, SCOPE_ADMIN,
+         METRIC_ROUTE_COMPLIANCE, true, compliance_list_handle},
         {"compliance", "/api/v1/compliance/", true, HTTP_METHOD_GET, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
          METRIC_ROUTE_COMPLIANCE, true, compliance_handle},
         {"tickets", "/api/v1/tickets", false, HTTP_METHOD_GET, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,

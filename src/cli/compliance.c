@@ -35,8 +35,7 @@ static void write_arguments(const struct export *export, struct buf *arguments)
                 json_member(&w, "to", str_from(export->to));
         if (export->cursor[0])
                 json_member(&w, "cursor", str_from(export->cursor));
-        json_key(&w, "report_candidates");
-        json_bool(&w, export->is_candidates);
+        json_member(&w, "report_candidates", export->is_candidates ? STR("true") : STR("false"));
         json_close(&w, '}');
 }
 

@@ -5,6 +5,56 @@
 
 #include <string.h>
 
+static const char time_form[] = "must be a time such as 2026-11-22T10:00:00Z";
+
+static const char *set_from(struct compliance_filter *filter, struct str value)
+{
+        return time_from_text(value, &filter->from_ms) ? NULL : time_form;
+}
+
+static const char *set_to(struct compliance_filter *filter, struct str value)
+{
+        return time_from_text(value, &filter->to_ms) ? NULL : time_form;
+}
+
+static const char *set_candidates(struct compliance_filter *filter, struct str value)
+{
+        filter->is_candidates = str_equal(value, STR("true"));
+        return filter->is_candidates || str_equal(value, STR("false")) ? NULL : "must be true or false";
+}
+
+static const char *set_cursor(struct compliance_filter *filter, struct str value)
+{
+        bool is_one = str_to_u64(value, &filter->after_row) && filter->after_row <= INT64_MAX;
+        return is_one ? NULL : "must be a next_cursor of an earlier page";
+}
+
+static const char *set_limit(struct compliance_filter *filter, struct str value)
+{
+        uint64_t limit;
+        if (!str_to_u64(value, &limit) || limit < 1 || limit > COMPLIANCE_MAX_LIMIT)
+                return "must be a number from 1 to 100";
+        filter->limit = limit;
+        return NULL;
+}
+
+const char *compliance_filter_set(struct compliance_filter *filter, struct str name, struct str value, bool *ret_is_known)
+{
+        static const struct {
+                struct str name;
+                const char *(*set)(struct compliance_filter *filter, struct str value);
+        } filters[] = {
+                {STR_INIT("from"), set_from},     {STR_INIT("to"), set_to}, {STR_INIT("report_candidates"), set_candidates},
+                {STR_INIT("cursor"), set_cursor}, {STR_INIT("limit"), set_limit},
+        };
+        *ret_is_known = true;
+        for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+                if (str_equal(name, filters[i].name))
+                        return filters[i].set(filter, value);
+        *ret_is_known = false;
+        return NULL;
+}
+
 static void write_time(struct json_writer *w, const char *name, int64_t wall_ms)
 {
         json_key(w, name);

@@ -33,6 +33,24 @@ struct compliance {
         struct str prompt_version;
 };
 
+/* ---- Lists: the oldest first ---- */
+
+enum { COMPLIANCE_DEFAULT_LIMIT = 50, COMPLIANCE_MAX_LIMIT = 100 };
+
+struct compliance_filter {
+        int64_t from_ms;    /* received from then on */
+        int64_t to_ms;      /* and before; 0: no bound */
+        bool is_candidates; /* only those that a regulator may want to know of */
+        uint64_t after_row; /* the cursor; 0: from the first on */
+        size_t limit;       /* 0: COMPLIANCE_DEFAULT_LIMIT */
+};
+
+/* Sets from, to, report_candidates, cursor or limit. NULL, or what is wrong with the value; *ret_is_known false: no such
+ * filter. */
+const char *compliance_filter_set(struct compliance_filter *filter, struct str name, struct str value, bool *ret_is_known);
+
+/* ---- What is told ---- */
+
 /* One JSON object. The arena is for ids. */
 void compliance_write(struct json_writer *w, struct arena *arena, const struct compliance *record);
 

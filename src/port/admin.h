@@ -29,7 +29,7 @@
  * review.list {the filters of core/review.h, as strings} -> {"reviews":[…],"next_cursor"}
  * review.show {"id"} -> {"review"}
  * review.change {"id","action"[,"assignee","outcome","note","if_version"]} -> {"review"}
- * compliance.export {["format","from","to","report_candidates","cursor"]} -> {"text","count","next_cursor"}: a page,
+ * compliance.export {"format" and the filters of core/compliance.h, as strings} -> {"text","count","next_cursor"}: a page,
  *   as lines of CSV or as what stands between the brackets of a JSON array
  */
 #ifndef PORT_ADMIN_H

@@ -110,6 +110,7 @@ struct store_review_query;
 struct store_reviews_query;
 struct store_review_change;
 struct store_compliance_query;
+struct store_compliance_page;
 
 struct store_ops {
         /* A row number that nobody else gets, and a fresh check. Never blocks. */
@@ -121,6 +122,7 @@ struct store_ops {
         void (*find_review)(struct store *store, struct store_review_query *query);
         void (*change_review)(struct store *store, struct store_review_change *change);
         void (*find_compliance)(struct store *store, struct store_compliance_query *query);
+        void (*list_compliance)(struct store *store, struct store_compliance_page *page);
         void (*add_feedback)(struct store *store, struct store_feedback *feedback);
         void (*find_ticket)(struct store *store, struct store_ticket_query *query);
         void (*list_tickets)(struct store *store, struct store_tickets_query *query);

@@ -59,17 +59,17 @@ struct store_compliance_query {
         void (*done)(struct store_compliance_query *query);
 };
 
-/* One page of the records, the oldest first, for administration. How far one page searches is bounded. */
+/* One page of the records. How far one page searches is bounded: it may hold fewer than the limit, even none, and not
+ * be the last. */
 struct store_compliance_page {
-        int64_t from_ms; /* received from then on */
-        int64_t to_ms;   /* and before; 0: no bound */
-        bool is_candidates; /* only those that a regulator may want to know of */
-        uint64_t after_row; /* the cursor; 0: from the first on */
-        size_t limit;
+        struct task task;
+        struct compliance_filter filter; /* limit at most COMPLIANCE_MAX_LIMIT */
         struct arena *arena;
         struct compliance *records;
         size_t count;
-        uint64_t next_row; /* for after_row; 0: this is the last page */
+        uint64_t next_row; /* for the filter's after_row; 0: this is the last page */
+        enum err result;
+        void (*done)(struct store_compliance_page *page);
 };
 
 #endif

@@ -236,6 +236,18 @@ def test_regulator_gets_records_as_json_and_as_csv_without_formulas(make_server)
     after = json.loads(run(server, "compliance", "export", "--from", middle).stdout)
     assert before + after == records and before
     assert json.loads(run(server, "compliance", "export", "--from", "2999-01-01T00:00:00Z").stdout) == []
+    listed, query = [], "?limit=50"
+    while query:
+        answer = server.get("/api/v1/compliance" + query).json
+        listed += answer["records"]
+        query = answer["next_cursor"] and f"?limit=50&cursor={answer['next_cursor']}"
+    assert listed == records
+    answer = server.get(f"/api/v1/compliance?report_candidates=true&from={records[1]['received_at']}&limit=2").json
+    assert [record["id"] for record in answer["records"]] == [ids[1], ids[3]]
+    for query in ("?limit=0", "?limit=101", "?from=soon", "?to", "?report_candidates=1", "?cursor=x", "?x=1"):
+        check_problem(server.get("/api/v1/compliance" + query), 400, "validation_error")
+    key = {"X-API-Key": server.add_key("anna", "review")}
+    check_problem(server.get("/api/v1/compliance", key), 403, "forbidden")
     for arguments, status in ((("--from", "soon"), 1), (("--format", "xml"), 2), (("x",), 2)):
         assert run(server, "compliance", "export", *arguments).returncode == status
 
