@@ -6,6 +6,7 @@
 #include "flow/answer.h"
 #include "flow/conversation.h"
 #include "flow/decide.h"
+#include "flow/known_names.h"
 #include "flow/workflow.h"
 #include "text/redact.h"
 
@@ -301,28 +302,9 @@ static struct redact_manner manner_for(const struct triage *t, enum redaction_si
         return manner;
 }
 
-/* The words of the names that the channel knows: they are found in the text, too. */
-static void learn_names(struct triage *t)
-{
-        static const struct str keys[] = {STR_INIT("customer_name"), STR_INIT("name"), STR_INIT("full_name"),
-                                          STR_INIT("first_name"), STR_INIT("last_name")};
-        t->name_count = 0;
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-                struct str rest = message_metadata(&t->request.message, keys[i]).raw;
-                while (rest.len && t->name_count < NAMES_MAX) {
-                        const char *space = memchr(rest.ptr, ' ', rest.len);
-                        struct str word = {rest.ptr, space ? (size_t)(space - rest.ptr) : rest.len};
-                        if (word.len > 2)
-                                t->names[t->name_count++] = word;
-                        size_t taken = word.len + (space != NULL);
-                        rest = (struct str){rest.ptr + taken, rest.len - taken};
-                }
-        }
-}
-
 static enum state redact(struct triage *t)
 {
-        learn_names(t);
+        t->name_count = known_names(&t->request.message, t->names, NAMES_MAX);
         struct redact_manner manner = manner_for(t, SINK_RECORD);
         manner.finds = &t->finds;
         enum err err = redact_as(t->request.message.text, &manner, &t->arena, &t->text, NULL);
