@@ -58,6 +58,7 @@ static enum token next_token(struct scanner *s)
         [A-Za-z]{1,5} digit* "-" digit+ ("-" [0-9A-Za-z]+)*  { return TOKEN_CODE; }
         [A-Za-z]{1,4} digit{3,12}                       { return TOKEN_CODE; }
         (sign | code " "?) money | money " "? unit      { return TOKEN_AMOUNT; }
+        money " "? 'pound' 's'? " of "                  { return TOKEN_OTHER; }
         'order' 's'? | 'purchase' | 'parcel' | 'package' | 'shipment' | 'tracking' | 'delivery' | 'booking'
                                                         { return TOKEN_CUE_ORDER; }
         'sku' | 'model' | 'product' | 'item' | 'article'  { return TOKEN_CUE_PRODUCT; }
