@@ -40,7 +40,7 @@ struct store_conversation {
         struct digest conversation;
         struct record_id review;
         bool is_open;
-        bool is_joined; /* a message has joined the review */
+        bool is_joined; /* a message has joined the review since it was opened */
 };
 
 /* Callbacks may be NULL and run on the writer's thread; they must not call back into the store. */

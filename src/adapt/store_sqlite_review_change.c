@@ -209,6 +209,9 @@ static void tell_change(struct store_call *call, struct store_sqlite *db)
         if (!change->has_conversation || !db->config.on_conversation)
                 return;
         change->conversation.is_open = change->op->review.status != REVIEW_RESOLVED;
+        /* The bot has spoken there meanwhile: that a person is back has to be said again. */
+        if (change->op->change.action == REVIEW_REOPEN)
+                change->conversation.is_joined = false;
         db->config.on_conversation(db->config.arg, &change->conversation);
 }
 

@@ -283,7 +283,8 @@ def test_the_bot_stays_out_of_the_conversation_until_the_review_is_resolved_acro
     answered = server.decide(question, shop, metadata=here)
     assert answered["article"] and answered["review"] is None
     act(server, review, "reopen", headers=anna)
-    assert server.decide(question, shop, metadata=here)["next_step"]["action"] == "join_review"
+    joined = server.decide(question, shop, metadata=here)
+    assert joined["next_step"]["action"] == "join_review" and joined["reply"], "the bot has spoken meanwhile"
 
 
 def test_what_the_bot_would_have_said_comes_with_the_review(make_server):

@@ -421,7 +421,7 @@ static void what_is_open_in_conversations_is_told_also_after_a_restart(void **st
         assert_ok(change(1, REVIEW_RESOLVE, 2003));
         assert_int_equal(told.count, 3);
         assert_ok(change(0, REVIEW_REOPEN, 2004));
-        expect_told(4, true, true, id);
+        expect_told(4, true, false, id);
         fixture_close();
         fixture_open();
         memset(&told, 0, sizeof told);
