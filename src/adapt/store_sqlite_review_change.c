@@ -32,8 +32,8 @@ static enum err check(const struct store_review_change *op, enum review_status *
         if (has_it)
                 return err_set(note, ERR_CONFLICT, "%.*s has claimed the review: it has to be released first",
                                STR_ARGS(review->assignee));
-        if (review->version >= REVIEW_MAX_VERSION)
-                return err_set(note, ERR_CONFLICT, "the review has changed %d times and can change no more",
+        if (review->version >= REVIEW_MAX_VERSION && op->change.action != REVIEW_RESOLVE)
+                return err_set(note, ERR_CONFLICT, "the review has changed %d times and can only be resolved",
                                REVIEW_MAX_VERSION);
         if (!review_after(review->status, op->change.action, ret_to))
                 return err_set(note, ERR_CONFLICT, "%s is not possible while the review is %s",

@@ -21,7 +21,7 @@
 enum {
         REVIEWS_DEFAULT_LIMIT = 50,
         REVIEWS_MAX_LIMIT = 200,
-        REVIEW_MAX_VERSION = 500, /* a review that has changed this often changes no more */
+        REVIEW_MAX_VERSION = 500, /* a review that has changed this often can only be resolved */
         REVIEW_NOTE_MAX_POINTS = 2000,
         REVIEW_MAX_MESSAGES = 100, /* of its conversation that are shown */
 };

@@ -207,6 +207,8 @@ static void a_history_has_its_end(void **state)
         assert_ok(change(0, REVIEW_CLAIM, 1000));
         assert_int_equal(change(0, REVIEW_RELEASE, 9000), ERR_CONFLICT);
         assert_int_equal(found(0).version, REVIEW_MAX_VERSION);
+        assert_ok(change(0, REVIEW_RESOLVE, 9001)); /* the customer must not wait for ever */
+        assert_int_equal(change(0, REVIEW_REOPEN, 9002), ERR_CONFLICT);
 }
 
 static void reviews_of_an_earlier_version_can_be_changed(void **state)
