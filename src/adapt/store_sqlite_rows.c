@@ -3,12 +3,7 @@
 
 #include <string.h>
 
-#include "base/json_writer.h"
-
-enum {
-        PAYLOAD_MAX = 64 * 1024,
-        SWEEP_SLICE = 256, /* keys looked at in a slice: under 1 ms of the writer's time */
-};
+enum { SWEEP_SLICE = 256 }; /* keys looked at in a slice: under 1 ms of the writer's time */
 
 static const char *const texts[ROWS_COUNT] = {
         [ROWS_BEGIN] = "BEGIN IMMEDIATE",
@@ -34,9 +29,6 @@ static const char *const texts[ROWS_COUNT] = {
         [ROWS_REVIEW] = "INSERT INTO review(due_at, message_row, severity, category, key_id, reason, status,"
                         " suggested_reply, conversation) VALUES(?,?,?,?,?,?,'pending_review',?,?)",
         [ROWS_REVIEW_MESSAGE] = "INSERT INTO review_message(review_row, message_row) VALUES(?,?)",
-        [ROWS_OUTBOX] =
-                "INSERT INTO outbox(message_row, external_system, action, created_at, state, attempts,"
-                " payload) VALUES(?,?,?,?,'pending',0,?)",
         [ROWS_EXPIRED] = "SELECT key, expires_at FROM idempotency WHERE key > ? ORDER BY key LIMIT ?",
         [ROWS_FORGET] = "DELETE FROM idempotency WHERE key = ? AND expires_at <= ?",
         [ROWS_PROBE] = "INSERT OR REPLACE INTO meta(key, value) VALUES('probe', zeroblob(65536))",
@@ -46,8 +38,7 @@ static const char *const texts[ROWS_COUNT] = {
 enum err rows_open(struct rows *rows, sqlite3 *db, struct err_note *note)
 {
         *rows = (struct rows){.db = db};
-        buf_init(&rows->payload, PAYLOAD_MAX);
-        enum err err = ERR_OK;
+        enum err err = outbox_rows_open(&rows->outbox, db, note);
         for (size_t i = 0; !err && i < ROWS_COUNT; i++)
                 err = sqlite_db_prepare(db, texts[i], &rows->stmts[i], note);
         return err;
@@ -57,7 +48,7 @@ void rows_close(struct rows *rows)
 {
         for (size_t i = 0; i < ROWS_COUNT; i++)
                 (void)sqlite3_finalize(rows->stmts[i]);
-        buf_deinit(&rows->payload);
+        outbox_rows_close(&rows->outbox);
 }
 
 static enum err run(struct rows *rows, enum rows_stmt which, struct err_note *note)
@@ -193,39 +184,6 @@ static enum err write_review_message(struct rows *rows, const struct store_recor
         return run_bound(rows, &b, note);
 }
 
-/* What the external system is asked to do. */
-static void write_payload(struct buf *buf, const struct next_step *step)
-{
-        buf_reset(buf);
-        struct json_writer w = {.buf = buf};
-        json_open(&w, '{');
-        json_member(&w, "description", step->description);
-        json_member(&w, "priority", str_from(priority_name(step->priority)));
-        json_key(&w, "parameters");
-        json_open(&w, '{');
-        for (size_t i = 0; i < step->parameter_count; i++) {
-                json_key(&w, step->parameters[i].name);
-                json_str(&w, step->parameters[i].value.safe);
-        }
-        json_close(&w, '}');
-        json_close(&w, '}');
-}
-
-static enum err write_outbox(struct rows *rows, const struct store_record *record, struct err_note *note)
-{
-        const struct next_step *step = &record->outcome->next_step;
-        write_payload(&rows->payload, step);
-        if (rows->payload.is_over)
-                return err_set(note, ERR_TOO_LARGE, "an outbox entry of over %d bytes", PAYLOAD_MAX);
-        struct sqlite_binder b = {.stmt = rows->stmts[ROWS_OUTBOX]};
-        bind_i64(&b, (int64_t)record->id.row);
-        bind_text(&b, step->external_system);
-        bind_text(&b, step->action);
-        bind_i64(&b, record->received_at_ms);
-        bind_text(&b, buf_str(&rows->payload));
-        return run_bound(rows, &b, note);
-}
-
 enum err rows_write(struct rows *rows, const struct store_record *record, int64_t now_ms,
                     struct err_note *note)
 {
@@ -241,8 +199,8 @@ enum err rows_write(struct rows *rows, const struct store_record *record, int64_
                 err = write_review(rows, record, note);
         if (!err && outcome->joins.row)
                 err = write_review_message(rows, record, note);
-        if (!err && outcome->needs_outbox)
-                err = write_outbox(rows, record, note);
+        if (!err && outcome->notice_count)
+                err = outbox_rows_write(&rows->outbox, record, note);
         return err;
 }
 

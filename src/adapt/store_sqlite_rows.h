@@ -4,8 +4,7 @@
 #define ADAPT_STORE_SQLITE_ROWS_H
 
 #include "adapt/sqlite_db.h"
-#include "base/buf.h"
-#include "port/store.h"
+#include "adapt/store_sqlite_outbox.h"
 
 enum rows_stmt {
         ROWS_BEGIN,
@@ -16,7 +15,6 @@ enum rows_stmt {
         ROWS_COMPLIANCE,
         ROWS_REVIEW,
         ROWS_REVIEW_MESSAGE,
-        ROWS_OUTBOX,
         ROWS_EXPIRED,
         ROWS_FORGET,
         ROWS_PROBE,
@@ -27,7 +25,7 @@ enum rows_stmt {
 struct rows {
         sqlite3 *db; /* borrows */
         sqlite3_stmt *stmts[ROWS_COUNT];
-        struct buf payload;  /* of the outbox entry that is being written */
+        struct outbox_rows outbox;
         struct digest swept; /* how far the sweep for expired idempotency keys has come */
         bool is_sweeping;
 };

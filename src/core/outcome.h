@@ -12,7 +12,7 @@
 #include "core/record_id.h"
 #include "core/verdict.h"
 
-enum { OUTCOME_MAX_PARAMETERS = 8 };
+enum { OUTCOME_MAX_PARAMETERS = 8, OUTCOME_MAX_NOTICES = 16 };
 
 struct parameter {
         const char *name;
@@ -57,6 +57,13 @@ struct outcome_review {
         struct safe_text suggested_reply; /* what would have been answered otherwise; absent: nothing */
 };
 
+/* One system that is told of one thing: an entry of the outbox. */
+struct outcome_notice {
+        enum notice notice;
+        struct str connector;
+        bool names_customer;
+};
+
 struct outcome {
         struct verdict verdict;
         struct next_step next_step;
@@ -67,7 +74,8 @@ struct outcome {
         struct outcome_compliance compliance;
         struct outcome_review review;
         struct record_id joins; /* the open review of its conversation; row 0: none */
-        bool needs_outbox; /* the external system is told from the outbox */
+        struct outcome_notice notices[OUTCOME_MAX_NOTICES];
+        size_t notice_count;
 };
 
 #endif

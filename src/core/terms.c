@@ -15,6 +15,12 @@ static const char *const intents[INTENT_COUNT + 1] = {
 #undef INTENT
 };
 
+static const char *const notices[NOTICE_COUNT] = {
+#define NOTICE(symbol, name) [NOTICE_##symbol] = name,
+#include "core/notice.def"
+#undef NOTICE
+};
+
 static const enum category categories_of_intents[INTENT_COUNT] = {
 #define INTENT(symbol, name, category) [INTENT_##symbol] = CATEGORY_##category,
 #include "core/intent.def"
@@ -60,6 +66,7 @@ NAME_AND_FIND(severity, severities, SEVERITY_COUNT)
 NAME_AND_FIND(channel, channels, CHANNEL_COUNT)
 NAME_AND_FIND(priority, priorities, PRIORITY_COUNT)
 NAME_AND_FIND(ticket_status, ticket_statuses, TICKET_STATUS_COUNT)
+NAME_AND_FIND(notice, notices, NOTICE_COUNT)
 
 const char *source_name(enum source source)
 {

@@ -37,6 +37,14 @@ enum ticket_status { TICKET_OPEN, TICKET_PENDING, TICKET_RESOLVED, TICKET_CLOSED
 /* Who decided. */
 enum source { SOURCE_LLM, SOURCE_LOCAL, SOURCE_SAFETY_NET, SOURCE_COUNT };
 
+/* What another system is told of. */
+enum notice {
+#define NOTICE(symbol, name) NOTICE_##symbol,
+#include "core/notice.def"
+#undef NOTICE
+        NOTICE_COUNT
+};
+
 /* Where a verdict's confidence comes from: the embedded model, the rule's measured precision, the LLM's
  * token probabilities, or what the LLM states about itself; the last two are calibrated by the policy. */
 enum basis { BASIS_MODEL, BASIS_RULE, BASIS_LOGPROBS, BASIS_STATED, BASIS_COUNT };
@@ -47,6 +55,7 @@ const char *severity_name(enum severity severity);
 const char *channel_name(enum channel channel);
 const char *priority_name(enum priority priority);
 const char *ticket_status_name(enum ticket_status ticket_status);
+const char *notice_name(enum notice notice);
 const char *source_name(enum source source);
 const char *basis_name(enum basis basis);
 
@@ -56,6 +65,7 @@ bool severity_from(struct str name, enum severity *ret_severity);
 bool channel_from(struct str name, enum channel *ret_channel);
 bool priority_from(struct str name, enum priority *ret_priority);
 bool ticket_status_from(struct str name, enum ticket_status *ret_ticket_status);
+bool notice_from(struct str name, enum notice *ret_notice);
 
 /* Whether the text has the form of a BCP 47 language tag: "en", "de-AT". */
 bool locale_is_tag(struct str text);

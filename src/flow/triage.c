@@ -455,6 +455,8 @@ static void fill_record(struct triage *t)
         record->is_refused = request->is_too_long;
         record->outcome = &t->outcome;
         record->customer_id = redacted_metadata(t, "customer_id");
+        if (t->outcome.notice_count)
+                record->conversation_id = redacted_metadata(t, "conversation_id");
         record->product_id = redacted_metadata(t, "product_id");
         record->text_points = request->message.points;
         record->idempotency = request->idempotency;

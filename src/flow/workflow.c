@@ -56,7 +56,6 @@ bool workflow_apply(const struct workflow *workflow, const struct policy_action 
         step->requires_human_review = action->requires_human_review;
         step->external_system = action->external_system;
         outcome->ticket = (struct outcome_ticket){has_ticket, action->queue, action->priority};
-        outcome->needs_outbox = action->needs_outbox;
         fill_parameters(workflow, outcome);
         return !workflow->arena->is_full;
 }
@@ -100,7 +99,7 @@ static bool escalate(const struct workflow *workflow, const char *reason, struct
         return is_done;
 }
 
-bool workflow_run(struct workflow *workflow, struct outcome *ret_outcome)
+static bool run(struct workflow *workflow, struct outcome *ret_outcome)
 {
         const struct verdict *verdict = &workflow->verdict;
         const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
@@ -114,4 +113,11 @@ bool workflow_run(struct workflow *workflow, struct outcome *ret_outcome)
         if (is_gated && verdict->confidence < policy->gate[verdict->category])
                 return escalate(workflow, "low_confidence", ret_outcome);
         return workflows[verdict->category](workflow, ret_outcome);
+}
+
+bool workflow_run(struct workflow *workflow, struct outcome *ret_outcome)
+{
+        bool is_done = run(workflow, ret_outcome);
+        workflow_add_notices(&policy_facts(workflow->snapshot->policy)->connectors, ret_outcome);
+        return is_done;
 }

@@ -20,6 +20,9 @@ bool workflow_apply(const struct workflow *workflow, const struct policy_action 
 /* Puts the message into the review queue, due after the policy's escalation SLA. */
 void workflow_ask_person(const struct workflow *workflow, const char *reason, struct outcome *outcome);
 
+/* Who is told, from the outbox, of what the outcome holds. */
+void workflow_add_notices(const struct connectors_policy *policy, struct outcome *outcome);
+
 /* The locale that the client asked for, else `language`, which the message seems to be in; absent: neither. */
 struct str workflow_locale(const struct message *message, struct str language);
 

@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "core/sla.h"
 #include "core/terms.h"
+#include "policy/connector_policy.h"
 #include "policy/llm_policy.h"
 #include "policy/redaction_policy.h"
 #include "text/safety_net.h"
@@ -33,7 +34,6 @@ struct policy_action {
         struct str reply;           /* name of its text in replies.yaml */
         bool opens_ticket;
         bool requires_human_review;
-        bool needs_outbox; /* the external system is told from the outbox */
 };
 
 struct policy_intent {
@@ -69,6 +69,7 @@ struct policy_facts {
         struct llm_policy llm;
         struct redaction_policy redaction;
         struct sla_policy sla;
+        struct connectors_policy connectors;
 };
 
 /* `directory` NULL: the built-in policy. The new policy has one reference. */

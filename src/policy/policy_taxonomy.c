@@ -29,7 +29,6 @@ static const struct str action_keys[] = {
         STR_INIT("reply"),
         STR_INIT("opens_ticket"),
         STR_INIT("requires_human_review"),
-        STR_INIT("needs_outbox"),
 };
 static const struct str intent_keys[] = {STR_INIT("description"), STR_INIT("action"),
                                          STR_INIT("action_without_order"), STR_INIT("external_system"),
@@ -121,10 +120,6 @@ static void read_action(struct policy *policy, struct yaml_check *check, const s
         action->reply = read_reply_name(policy, check, node);
         action->opens_ticket = yaml_bool(check, node, "opens_ticket", false);
         action->requires_human_review = yaml_bool(check, node, "requires_human_review", false);
-        action->needs_outbox = yaml_bool(check, node, "needs_outbox", false);
-        if (action->needs_outbox && !action->external_system.ptr)
-                yaml_fail(check, yaml_find(node, "needs_outbox")->line,
-                          "needs_outbox without an external_system that could be told");
 }
 
 static void read_actions(struct policy *policy, struct yaml_check *check, const struct yaml_node *map)

@@ -45,6 +45,7 @@ struct store_record {
         bool is_refused;           /* the client was told no, though danger in it was recorded */
         const struct outcome *outcome;
         struct safe_text customer_id; /* absent when not sent */
+        struct safe_text conversation_id; /* only with notices */
         struct safe_text product_id;
         struct digest text_digest; /* HMAC-SHA-256 of the raw text; only with a compliance record */
         size_t text_points;

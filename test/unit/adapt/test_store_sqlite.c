@@ -64,7 +64,8 @@ static void one_commit_leaves_all_rows_of_a_message(void **state)
         struct sample *sample = sample_of_safety(0, SEVERITY_URGENT, 5000);
         sample->outcome.ticket = (struct outcome_ticket){
                 .is_open = true, .queue = STR("agents"), .priority = PRIORITY_HIGH};
-        sample->outcome.needs_outbox = true;
+        sample->outcome.notices[0] = (struct outcome_notice){NOTICE_COMPLIANCE_CREATED, STR("pager"), false};
+        sample->outcome.notice_count = 1;
         sample->outcome.next_step = (struct next_step){
                 .action = STR("urgent_escalation"),
                 .external_system = STR("pager"),
@@ -82,8 +83,9 @@ static void one_commit_leaves_all_rows_of_a_message(void **state)
                 "SELECT count(*) FROM compliance WHERE id=1 AND severity='urgent' AND status='pending_review'"
                 " AND due_at=5000 AND channel='chat' AND text_points=19 AND length(text_digest)=32",
                 "SELECT count(*) FROM review WHERE message_row=1 AND due_at=5000 AND reason='safety'",
-                "SELECT count(*) FROM outbox WHERE message_row=1 AND external_system='pager'"
-                " AND state='pending' AND json_extract(payload, '$.parameters.order_id') = 'ORD-\"1\"'",
+                "SELECT count(*) FROM outbox WHERE message_row=1 AND connector='pager'"
+                " AND event='compliance.created' AND state='pending' AND due_at=1000 AND attempts=0"
+                " AND json_extract(payload, '$.data.parameters.order_id') = 'ORD-\"1\"'",
         };
         for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
                 if (number(checks[i]) != 1)

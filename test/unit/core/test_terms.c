@@ -63,6 +63,7 @@ TERM(severity)
 TERM(channel)
 TERM(priority)
 TERM(ticket_status)
+TERM(notice)
 TERM(intent)
 
 static void no_intent_has_no_name(void **state)
@@ -74,13 +75,15 @@ static void no_intent_has_no_name(void **state)
 static const struct {
         const char *(*text)(int value);
         int (*found)(const char *name);
-        const char *names[5];
+        const char *names[9];
 } vocabularies[] = {
         {category_text, category_found, {"informational", "service_action", "safety_compliance"}},
         {severity_text, severity_found, {"none", "standard", "high", "urgent"}},
         {channel_text, channel_found, {"chat", "voice", "mail", "api"}},
         {priority_text, priority_found, {"low", "medium", "high", "urgent"}},
         {ticket_status_text, ticket_status_found, {"open", "pending", "resolved", "closed"}},
+        {notice_text, notice_found, {"ticket.created", "compliance.created", "review.created", "review.reminder",
+                                     "review.breached", "review.escalated", "subject.erased", "audit.checkpoint"}},
 };
 
 static void every_vocabulary_is_found_by_the_names_that_it_gives(void **state)
