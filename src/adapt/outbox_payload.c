@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapt/outbox_payload.h"
 
-#include <stdio.h>
-
-#include "base/base32.h"
-
 void outbox_payload_open(struct json_writer *w, enum notice notice, int64_t at_ms)
 {
         json_open(w, '{');
@@ -23,12 +19,10 @@ void outbox_payload_close(struct json_writer *w)
 
 void outbox_payload_id(struct json_writer *w, const char *name, const char *prefix, const struct record_id *id)
 {
-        char code[BASE32_CHARS + 1], text[BASE32_CHARS + 16];
-        if (id) {
-                base32_encode(id->row, id->check, code);
-                snprintf(text, sizeof text, "%s%s", prefix, code);
-        }
-        json_member(w, name, str_from(id ? text : NULL));
+        struct ident text;
+        if (id)
+                text = record_ident(prefix, *id);
+        json_member(w, name, id ? ident_str(&text) : (struct str){0});
 }
 
 static void write_ids(struct json_writer *w, const struct store_record *record)

@@ -3,6 +3,7 @@
 
 #include "base/base32.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct str record_id_text(struct arena *arena, const char *prefix, struct record_id id)
@@ -14,6 +15,16 @@ struct str record_id_text(struct arena *arena, const char *prefix, struct record
         memcpy(text, prefix, len);
         base32_encode(id.row, id.check, text + len);
         return (struct str){text, len + BASE32_CHARS};
+}
+
+struct ident record_ident(const char *prefix, struct record_id id)
+{
+        struct ident ident;
+        size_t len = strlen(prefix);
+        assert(len + BASE32_CHARS <= IDENT_MAX);
+        memcpy(ident.text, prefix, len);
+        base32_encode(id.row, id.check, ident.text + len);
+        return ident;
 }
 
 bool record_id_from(struct str text, struct str prefix, struct record_id *ret_id)

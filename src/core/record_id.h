@@ -6,6 +6,7 @@
 #define CORE_RECORD_ID_H
 
 #include "base/arena.h"
+#include "base/ident.h"
 
 struct record_id {
         uint64_t row; /* from 1 */
@@ -14,6 +15,7 @@ struct record_id {
 
 /* Absent when the arena is full. */
 struct str record_id_text(struct arena *arena, const char *prefix, struct record_id id);
+struct ident record_ident(const char *prefix, struct record_id id);
 
 /* False for any other text than record_id_text() makes with that prefix. */
 bool record_id_from(struct str text, struct str prefix, struct record_id *ret_id);
