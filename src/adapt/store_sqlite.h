@@ -24,6 +24,7 @@
 
 #include "net/loop.h"
 #include "port/store_review.h"
+#include "port/store_sla.h"
 #include "port/store_ticket.h"
 
 struct store_sqlite;
@@ -154,6 +155,9 @@ enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena
 
 enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count,
                                      struct err_note *note) MUST_USE;
+
+/* The open reviews, for the SLA clock; as long as the store is open. */
+struct store_sla *store_sqlite_sla(struct store_sqlite *db);
 
 /* As the operations of port/store_ticket.h, without task and `done`; the change has its note itself. */
 enum err store_sqlite_find_ticket(struct store_sqlite *db, struct store_ticket_query *query,

@@ -147,6 +147,7 @@ struct store_sqlite {
         struct checkpointer checkpointer;
         struct reader reader;
         struct admin_reader admin_reader;
+        struct store_sla sla; /* for store_sqlite_sla.c */
 };
 
 /* store_sqlite.c: gives a task back to its loop; under db->lock. */

@@ -132,6 +132,8 @@ static enum err apply(sqlite3 *db, const struct store_review_change *op, enum re
                            "INSERT INTO review_resolved(" REVIEW_ALL_COLUMNS ", outcome, resolved_at) SELECT " REVIEW_ALL_COLUMNS
                            ", ?3, ?4 FROM review" REVIEW_KEY,
                            "DELETE FROM review" REVIEW_KEY, note);
+        if (!err)
+                err = sla_rows_follow(db, &op->review, to, op->now_ms, note);
         if (!err && op->review.severity != SEVERITY_NONE)
                 err = tell_compliance(db, op, to, note);
         return err;

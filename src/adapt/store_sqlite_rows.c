@@ -41,7 +41,7 @@ enum err rows_open(struct rows *rows, sqlite3 *db, struct err_note *note)
         enum err err = outbox_rows_open(&rows->outbox, db, note);
         for (size_t i = 0; !err && i < ROWS_COUNT; i++)
                 err = sqlite_db_prepare(db, texts[i], &rows->stmts[i], note);
-        return err;
+        return err ? err : sla_rows_open(&rows->sla, db, note);
 }
 
 void rows_close(struct rows *rows)
@@ -49,6 +49,7 @@ void rows_close(struct rows *rows)
         for (size_t i = 0; i < ROWS_COUNT; i++)
                 (void)sqlite3_finalize(rows->stmts[i]);
         outbox_rows_close(&rows->outbox);
+        sla_rows_close(&rows->sla);
 }
 
 static enum err run(struct rows *rows, enum rows_stmt which, struct err_note *note)
@@ -199,6 +200,8 @@ enum err rows_write(struct rows *rows, const struct store_record *record, int64_
                 err = write_review(rows, record, note);
         if (!err && outcome->joins.row)
                 err = write_review_message(rows, record, note);
+        if (!err && outcome->review.is_needed)
+                err = sla_rows_add(&rows->sla, record, note);
         if (!err && outcome->notice_count)
                 err = outbox_rows_write(&rows->outbox, record, note);
         return err;

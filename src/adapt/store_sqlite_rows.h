@@ -5,6 +5,7 @@
 
 #include "adapt/sqlite_db.h"
 #include "adapt/store_sqlite_outbox.h"
+#include "adapt/store_sqlite_sla.h"
 
 enum rows_stmt {
         ROWS_BEGIN,
@@ -26,6 +27,7 @@ struct rows {
         sqlite3 *db; /* borrows */
         sqlite3_stmt *stmts[ROWS_COUNT];
         struct outbox_rows outbox;
+        struct sla_rows sla;
         struct digest swept; /* how far the sweep for expired idempotency keys has come */
         bool is_sweeping;
 };

@@ -103,6 +103,32 @@ static const char *const steps[] = {
         "CREATE INDEX outbox_by_message ON outbox(connector, state, message_row, created_at);"
         "CREATE INDEX outbox_by_due ON outbox(connector, due_at) WHERE due_at IS NOT NULL;"
         "ALTER TABLE compliance ADD COLUMN external_id TEXT;",
+
+        /* 6: the SLA clock's rows, one for each open review. Of those from before, nothing is told that is over. */
+        "CREATE TABLE sla("
+        " message_row INTEGER PRIMARY KEY, severity TEXT NOT NULL, received_at INTEGER NOT NULL,"
+        " due_at INTEGER NOT NULL, next_at INTEGER NOT NULL, reminders INTEGER NOT NULL,"
+        " is_breached INTEGER NOT NULL, told INTEGER NOT NULL, acknowledge_by INTEGER NOT NULL) STRICT;"
+        "CREATE INDEX sla_by_next ON sla(next_at);"
+        "CREATE INDEX sla_overdue ON sla(due_at) WHERE is_breached = 1;"
+        "CREATE TABLE sla_count("
+        " severity TEXT NOT NULL, is_breached INTEGER NOT NULL, number INTEGER NOT NULL,"
+        " PRIMARY KEY(severity, is_breached)) STRICT, WITHOUT ROWID;"
+        "CREATE TRIGGER sla_added AFTER INSERT ON sla BEGIN"
+        " INSERT INTO sla_count VALUES(new.severity, new.is_breached, 1)"
+        " ON CONFLICT DO UPDATE SET number = number + 1; END;"
+        "CREATE TRIGGER sla_removed AFTER DELETE ON sla BEGIN"
+        " UPDATE sla_count SET number = number - 1"
+        " WHERE severity = old.severity AND is_breached = old.is_breached; END;"
+        "CREATE TRIGGER sla_changed AFTER UPDATE OF is_breached ON sla WHEN new.is_breached <> old.is_breached BEGIN"
+        " UPDATE sla_count SET number = number - 1"
+        " WHERE severity = old.severity AND is_breached = old.is_breached;"
+        " INSERT INTO sla_count VALUES(new.severity, new.is_breached, 1)"
+        " ON CONFLICT DO UPDATE SET number = number + 1; END;"
+        "INSERT OR IGNORE INTO sla(message_row, severity, received_at, due_at, next_at, reminders, is_breached, told,"
+        " acknowledge_by)"
+        " SELECT r.message_row, r.severity, m.received_at, r.due_at, r.due_at, 0,"
+        " r.due_at <= unixepoch() * 1000, 0, 0 FROM review r JOIN message m ON m.id = r.message_row;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

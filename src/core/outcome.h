@@ -10,6 +10,7 @@
 
 #include "base/safe_text.h"
 #include "core/record_id.h"
+#include "core/sla.h"
 #include "core/verdict.h"
 
 enum { OUTCOME_MAX_PARAMETERS = 8, OUTCOME_MAX_NOTICES = 16 };
@@ -55,6 +56,9 @@ struct outcome_review {
         int64_t due_at_ms;
         const char *reason; /* "safety", "low_confidence", "unknown_language", "human_requested" */
         struct safe_text suggested_reply; /* what would have been answered otherwise; absent: nothing */
+        struct sla_state clock;
+        int64_t look_at_ms; /* when the clock has to, next */
+        struct str notify;  /* the connector that is told at once; absent: nobody */
 };
 
 /* One system that is told of one thing: an entry of the outbox. */

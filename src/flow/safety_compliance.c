@@ -28,9 +28,8 @@ bool safety_compliance_run(struct workflow *workflow, struct outcome *outcome)
         const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
         enum severity severity = workflow->verdict.severity;
         const struct policy_severity *rule = &policy->severities[severity];
-        int64_t due_at_ms = sla_due(&policy->sla.rules[severity], workflow->message->received_at_ms);
-        outcome->compliance = (struct outcome_compliance){severity, due_at_ms, rule->is_report_candidate};
-        outcome->review = (struct outcome_review){true, due_at_ms, "safety"};
+        workflow_ask_person(workflow, severity, "safety", outcome);
+        outcome->compliance = (struct outcome_compliance){severity, outcome->review.due_at_ms, rule->is_report_candidate};
         struct str name = reply_name(policy, workflow->verdict.intent, severity);
         bool is_done = workflow_apply(workflow, rule->action, name, outcome);
         /* No policy can switch this off. */

@@ -26,6 +26,6 @@ bool service_action_run(struct workflow *workflow, struct outcome *outcome)
         bool has_order = workflow->entities.order_id.safe.ptr != NULL;
         const struct policy_action *action = has_order || !intent->action_no_order ? intent->action : intent->action_no_order;
         if (action->requires_human_review)
-                workflow_ask_person(workflow, "human_requested", outcome);
+                workflow_ask_person(workflow, SEVERITY_NONE, "human_requested", outcome);
         return workflow_apply(workflow, action, intent->reply, outcome);
 }

@@ -60,15 +60,20 @@ bool workflow_apply(const struct workflow *workflow, const struct policy_action 
         return !workflow->arena->is_full;
 }
 
-void workflow_ask_person(const struct workflow *workflow, const char *reason, struct outcome *outcome)
+void workflow_ask_person(const struct workflow *workflow, enum severity severity, const char *reason,
+                         struct outcome *outcome)
 {
-        const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
-        outcome->next_step.requires_human_review = true;
-        outcome->review = (struct outcome_review){
+        const struct sla_policy *sla = &policy_facts(workflow->snapshot->policy)->sla;
+        struct outcome_review *review = &outcome->review;
+        int64_t received_ms = workflow->message->received_at_ms;
+        *review = (struct outcome_review){
                 .is_needed = true,
-                .due_at_ms = sla_due(&policy->sla.rules[SEVERITY_NONE], workflow->message->received_at_ms),
+                .due_at_ms = sla_due(&sla->rules[severity], received_ms),
                 .reason = reason,
         };
+        review->notify = sla_start(sla, severity, received_ms, review->due_at_ms, &review->clock);
+        review->look_at_ms = sla_next(sla, &review->clock);
+        outcome->next_step.requires_human_review = true;
 }
 
 typedef bool workflow_fn(struct workflow *workflow, struct outcome *outcome);
@@ -92,7 +97,7 @@ static struct safe_text suggest(const struct workflow *workflow, const struct ou
 static bool escalate(const struct workflow *workflow, const char *reason, struct outcome *outcome)
 {
         const struct policy_action *action = policy_facts(workflow->snapshot->policy)->escalate;
-        workflow_ask_person(workflow, reason, outcome);
+        workflow_ask_person(workflow, SEVERITY_NONE, reason, outcome);
         outcome->review.suggested_reply = suggest(workflow, outcome);
         bool is_done = workflow_apply(workflow, action, (struct str){0}, outcome);
         outcome->next_step.requires_human_review = true;

@@ -17,8 +17,10 @@ bool handed_off_run(struct workflow *workflow, struct outcome *outcome);
 bool workflow_apply(const struct workflow *workflow, const struct policy_action *action, struct str reply_name,
                     struct outcome *outcome);
 
-/* Puts the message into the review queue, due after the policy's escalation SLA. */
-void workflow_ask_person(const struct workflow *workflow, const char *reason, struct outcome *outcome);
+/* Puts the message into the review queue, due as the policy says for that severity; SEVERITY_NONE: no safety
+ * matter. */
+void workflow_ask_person(const struct workflow *workflow, enum severity severity, const char *reason,
+                         struct outcome *outcome);
 
 /* Who is told, from the outbox, of what the outcome holds. */
 void workflow_add_notices(const struct connectors_policy *policy, struct outcome *outcome);

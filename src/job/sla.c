@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job/sla.h"
+
+enum { REST_MS = 1000, AGAIN_MS = 1, STEP_MS = 500 };
+
+/* A pass under way; what is told is said when it is stored. */
+struct looking {
+        const struct policy_facts *policy;
+        int64_t now_ms;
+        struct sla_told told[STORE_SLA_BATCH * SLA_MAX_TELLINGS];
+        size_t count;
+};
+
+static void decide(void *arg, struct store_sla_row *row, struct store_sla_decision *ret_decision)
+{
+        struct looking *looking = arg;
+        const struct sla_policy *sla = &looking->policy->sla;
+        struct sla_telling tellings[SLA_MAX_TELLINGS];
+        size_t count = sla_look(sla, &row->state, looking->now_ms, tellings);
+        ret_decision->next_ms = sla_next(sla, &row->state);
+        for (size_t i = 0; i < count; i++) {
+                size_t before = ret_decision->count;
+                if (tellings[i].target.ptr)
+                        ret_decision->entries[ret_decision->count++] =
+                                (struct store_sla_entry){tellings[i].event, tellings[i].target};
+                looking->told[looking->count++] = (struct sla_told){
+                        .id = row->id,
+                        .event = tellings[i].event,
+                        .severity = row->state.severity,
+                        .late_ms = looking->now_ms - row->state.due_ms,
+                        .times = row->state.told,
+                        .connectors = ret_decision->count - before,
+                };
+        }
+}
+
+static enum err run_pass(struct sla_clock *clock, struct store_sla_pass *pass, int64_t now_ms, struct err_note *note)
+{
+        const struct snapshot *snapshot = snapshot_pin(clock->snapshots);
+        struct looking looking = {.policy = policy_facts(snapshot->policy), .now_ms = now_ms};
+        pass->now_ms = now_ms;
+        pass->decide = decide;
+        pass->arg = &looking;
+        enum err err = clock->store->ops->pass(clock->store, pass, note);
+        for (size_t i = 0; !err && i < looking.count; i++)
+                clock->ops->told(clock->arg, &looking.told[i]);
+        snapshot_unpin(snapshot);
+        return err;
+}
+
+/* A slewed clock drifts by less than a step between two looks. */
+static void watch_wall_clock(struct sla_clock *clock, int64_t now_ms)
+{
+        int64_t ahead_ms = now_ms - clock_monotonic_us(clock->clock) / 1000;
+        if (!clock->has_looked || ahead_ms < clock->ahead_ms - STEP_MS) {
+                clock->is_rechecking = true;
+                clock->rechecked_row = 0;
+        }
+        clock->has_looked = true;
+        clock->ahead_ms = ahead_ms;
+}
+
+static enum err recheck(struct sla_clock *clock, int64_t now_ms, struct err_note *note)
+{
+        struct store_sla_pass pass = {.waits_only = true, .after_row = clock->rechecked_row};
+        enum err err = run_pass(clock, &pass, now_ms, note);
+        if (err)
+                return err;
+        clock->rechecked_row = pass.after_row;
+        clock->is_rechecking = pass.count == STORE_SLA_BATCH;
+        return ERR_OK;
+}
+
+int64_t sla_clock_look(struct sla_clock *clock)
+{
+        struct err_note note = {.text = ""};
+        struct store_sla_counts counts;
+        struct store_sla_pass pass = {.count = 0};
+        int64_t now_ms = clock_wall_ms(clock->clock);
+        watch_wall_clock(clock, now_ms);
+        enum err err = clock->is_rechecking ? recheck(clock, now_ms, &note) : ERR_OK;
+        if (!err)
+                err = clock->store->ops->count(clock->store, &counts, &note);
+        if (!err && counts.next_ms <= now_ms)
+                err = run_pass(clock, &pass, now_ms, &note);
+        if (err) {
+                clock->ops->failed(clock->arg, err, &note);
+                return REST_MS;
+        }
+        clock->ops->looked(clock->arg, &counts, now_ms);
+        return pass.count || clock->is_rechecking ? AGAIN_MS : REST_MS;
+}
