@@ -140,6 +140,8 @@ static void log_started(const struct parts *parts, struct str address)
 static enum err start_jobs(struct parts *parts, struct err_note *note)
 {
         parts->job_table[JOB_MEMORY] = (struct job){"memory", memory_keeper_run, &parts->memory_keeper};
+        sla_watch_init(&parts->sla, store_sqlite_sla(parts->db), parts->snapshots, system_clock());
+        parts->job_table[JOB_SLA] = (struct job){"sla", sla_watch_run, &parts->sla};
         parts->jobs = jobs_start(parts->job_table, JOB_COUNT);
         return parts->jobs ? ERR_OK : err_set(note, ERR_UNAVAILABLE, "no thread for the jobs");
 }

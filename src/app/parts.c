@@ -110,6 +110,7 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note)
         if (err)
                 return err;
         LOG(POLICY_LOADED, log_safe("policy_version", (struct safe_text){policy_facts(policy)->version}));
+        sla_watch_policy(&policy_facts(policy)->sla);
         snapshot_replace_policy(parts->snapshots, policy);
         return ERR_OK;
 }
@@ -264,6 +265,7 @@ static enum err open_snapshots(struct parts *parts, struct err_note *note)
                 policy_unref(policy);
                 return err;
         }
+        sla_watch_policy(&policy_facts(policy)->sla);
         readiness_set(&parts->readiness, PART_POLICY, PART_OK, ERR_OK);
         parts->snapshots = snapshot_holder_new(policy, model, index);
         return ERR_OK;

@@ -12,6 +12,7 @@
 #include "app/log_json.h"
 #include "app/memory_keeper.h"
 #include "app/otlp.h"
+#include "app/sla_watch.h"
 #include "app/worker.h"
 
 #include <pthread.h>
@@ -20,7 +21,7 @@
 enum { APP_MAX_WORKERS = 256 };
 
 /* What runs by the clock (app/jobs.h), in the order of the table in app.c. */
-enum { JOB_MEMORY, JOB_COUNT };
+enum { JOB_MEMORY, JOB_SLA, JOB_COUNT };
 
 struct parts {
         const struct settings *settings;
@@ -53,6 +54,7 @@ struct parts {
         struct task control_close;
         struct timer control_idle_check;
         struct memory_keeper memory_keeper;
+        struct sla_watch sla;
         struct job job_table[JOB_COUNT];
         struct jobs *jobs;
 };
