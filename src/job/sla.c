@@ -34,17 +34,24 @@ static void decide(void *arg, struct store_sla_row *row, struct store_sla_decisi
         }
 }
 
-static enum err run_pass(struct sla_clock *clock, struct store_sla_pass *pass, int64_t now_ms, struct err_note *note)
+static enum err run_pass(struct sla_clock *clock, bool waits_only, int64_t now_ms, size_t *ret_count, struct err_note *note)
 {
         const struct snapshot *snapshot = snapshot_pin(clock->snapshots);
         struct looking looking = {.policy = policy_facts(snapshot->policy), .now_ms = now_ms};
-        pass->now_ms = now_ms;
-        pass->decide = decide;
-        pass->arg = &looking;
-        enum err err = clock->store->ops->pass(clock->store, pass, note);
+        struct store_sla_pass pass = {
+                .now_ms = now_ms,
+                .waits_only = waits_only,
+                .after_row = clock->rechecked_row,
+                .decide = decide,
+                .arg = &looking,
+        };
+        enum err err = clock->store->ops->pass(clock->store, &pass, note);
         for (size_t i = 0; !err && i < looking.count; i++)
                 clock->ops->told(clock->arg, &looking.told[i]);
         snapshot_unpin(snapshot);
+        *ret_count = pass.count;
+        if (waits_only && !err)
+                clock->rechecked_row = pass.after_row;
         return err;
 }
 
@@ -62,31 +69,29 @@ static void watch_wall_clock(struct sla_clock *clock, int64_t now_ms)
 
 static enum err recheck(struct sla_clock *clock, int64_t now_ms, struct err_note *note)
 {
-        struct store_sla_pass pass = {.waits_only = true, .after_row = clock->rechecked_row};
-        enum err err = run_pass(clock, &pass, now_ms, note);
-        if (err)
-                return err;
-        clock->rechecked_row = pass.after_row;
-        clock->is_rechecking = pass.count == STORE_SLA_BATCH;
-        return ERR_OK;
+        size_t count;
+        enum err err = run_pass(clock, true, now_ms, &count, note);
+        if (!err)
+                clock->is_rechecking = count == STORE_SLA_BATCH;
+        return err;
 }
 
 int64_t sla_clock_look(struct sla_clock *clock)
 {
         struct err_note note = {.text = ""};
         struct store_sla_counts counts;
-        struct store_sla_pass pass = {.count = 0};
+        size_t count = 0;
         int64_t now_ms = clock_wall_ms(clock->clock);
         watch_wall_clock(clock, now_ms);
         enum err err = clock->is_rechecking ? recheck(clock, now_ms, &note) : ERR_OK;
         if (!err)
                 err = clock->store->ops->count(clock->store, &counts, &note);
         if (!err && counts.next_ms <= now_ms)
-                err = run_pass(clock, &pass, now_ms, &note);
+                err = run_pass(clock, false, now_ms, &count, &note);
         if (err) {
                 clock->ops->failed(clock->arg, err, &note);
                 return REST_MS;
         }
         clock->ops->looked(clock->arg, &counts, now_ms);
-        return pass.count || clock->is_rechecking ? AGAIN_MS : REST_MS;
+        return count || clock->is_rechecking ? AGAIN_MS : REST_MS;
 }
