@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/metric.h"
 
 enum { CHANGE_ROOM_BYTES = 65536 };
 
@@ -16,6 +17,8 @@ struct change_call {
         struct store_review_change *op;
         struct store_conversation conversation;
         bool has_conversation; /* of which the change is told once it is committed */
+        struct review before;
+        enum review_status to; /* REVIEW_STATUS_COUNT: it is as before */
 };
 
 /* Whether the change may be made; *ret_to is where it leads, REVIEW_STATUS_COUNT when nothing is to be done. */
@@ -205,9 +208,21 @@ static enum err find_conversation(struct change_call *change, sqlite3 *db, struc
         return sqlite_once_end(&b, code == SQLITE_ROW || code == SQLITE_DONE ? ERR_OK : sqlite_db_err(db, code, note));
 }
 
+static void measure(const struct change_call *change)
+{
+        const struct review *review = &change->before;
+        int64_t passed_ms = change->op->now_ms - review->received_at_ms;
+        double seconds = passed_ms > 0 ? (double)passed_ms / 1e3 : 0;
+        if (!review->acknowledged_at_ms && (change->to == REVIEW_CLAIMED || change->to == REVIEW_RESOLVED))
+                METRIC_OBSERVE(REVIEW_ACKNOWLEDGED, review->severity, seconds);
+        if (change->to == REVIEW_RESOLVED)
+                METRIC_OBSERVE(REVIEW_RESOLVED, review->severity, seconds);
+}
+
 static void tell_change(struct store_call *call, struct store_sqlite *db)
 {
         struct change_call *change = list_item(call, struct change_call, call);
+        measure(change);
         if (!change->has_conversation || !db->config.on_conversation)
                 return;
         change->conversation.is_open = change->op->review.status != REVIEW_RESOLVED;
@@ -221,14 +236,15 @@ static enum err run_change(struct store_call *call, sqlite3 *db, struct err_note
 {
         struct change_call *change = list_item(call, struct change_call, call);
         struct store_review_change *op = change->op;
-        enum review_status to = REVIEW_STATUS_COUNT;
+        change->to = REVIEW_STATUS_COUNT;
         enum err err = review_row_find(db, op->id, op->arena, &op->review, note);
+        change->before = op->review;
         if (!err)
-                err = check(op, &to, note);
+                err = check(op, &change->to, note);
         if (!err)
                 err = find_conversation(change, db, note);
-        if (!err && to != REVIEW_STATUS_COUNT)
-                err = apply(db, op, to, note);
+        if (!err && change->to != REVIEW_STATUS_COUNT)
+                err = apply(db, op, change->to, note);
         if (!err && op->change.action == REVIEW_REOPEN)
                 err = find_conversation(change, db, note);
         if (!err)

@@ -135,6 +135,7 @@ void sla_notice_write(struct buf *buf, const struct sla_notice *notice)
         struct json_writer w = {.buf = buf};
         json_open(&w, '{');
         json_member(&w, "event", str_from(sla_event_name(notice->event)));
+        write_id(&w, "review_id", "rev_", notice->id);
         write_id(&w, "message_id", "msg_", notice->id);
         if (state->severity != SEVERITY_NONE)
                 write_id(&w, "compliance_id", "cmp_", notice->id);

@@ -90,6 +90,36 @@ def test_each_event_comes_once_also_over_restarts(make_server, policy):
     assert told(server) == expected and not server.events("review_breached")
 
 
+def act(server, record, action, body=None):
+    review = record["message_id"].replace("msg_", "rev_")
+    answer = server.request("POST", f"/api/v1/reviews/{review}/{action}", json.dumps(body) if body else None,
+                            {"Content-Type": "application/json"} if body else {})
+    assert answer.status == 200, answer
+
+
+def test_a_person_ends_the_escalation(make_server, policy):
+    set_chain(policy, "[pager, mail]")
+    server = make_server(config={"policy_dir": str(policy)}).start()
+    record = server.decide(DANGER)
+    act(server, record, "claim", {"assignee": "anna"})
+    pass_time(server, 7)
+    other = server.decide(DANGER)
+    pass_time(server, 6)
+    expected = [("review.created", "pager"), ("review.created", "pager"), ("review.escalated", "mail")]
+    wait_until(lambda: ("review.escalated", "mail") in told(server), what="the escalation of the other")
+    assert [event for event in told(server) if event[0] != "review.reminder"] == expected
+    metrics = server.metrics()
+    assert metrics['triaged_review_acknowledged_seconds_count{severity="urgent"}'] == 1
+    act(server, record, "release")
+    wait_until(lambda: told(server).count(("review.escalated", "mail")) == 2, what="the next, since nobody has it")
+    act(server, record, "resolve", {"outcome": "false_alarm"})
+    act(server, other, "resolve", {"outcome": "confirmed"})
+    metrics = wait_until(lambda: (m := server.metrics())['triaged_reviews_open{severity="urgent"}'] == 0 and m)
+    assert metrics['triaged_review_acknowledged_seconds_count{severity="urgent"}'] == 2
+    assert metrics['triaged_review_resolved_seconds_count{severity="urgent"}'] == 2
+    assert server.count("sla") == 0
+
+
 def test_the_clock_goes_on_when_the_store_does(make_server, policy):
     set_chain(policy, "[pager, mail]", urgent_minutes="0.05")
     server = make_server(config={"policy_dir": str(policy)}).start()

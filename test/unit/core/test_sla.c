@@ -159,11 +159,11 @@ static void a_notice_says_what_happened_and_nothing_of_the_customer(void **state
         arena_init(&arena, 4096);
         struct str wanted = arena_format(
                 &arena,
-                "{\"event\":\"review.created\",\"message_id\":\"%.*s\",\"compliance_id\":\"%.*s\",\"severity\":\"urgent\","
+                "{\"event\":\"review.created\",\"review_id\":\"%.*s\",\"message_id\":\"%.*s\",\"compliance_id\":\"%.*s\",\"severity\":\"urgent\","
                 "\"category\":\"safety_compliance\",\"intent\":\"product_safety\",\"reason\":\"safety\","
                 "\"received_at\":\"2026-11-22T10:00:00.000Z\",\"due_at\":\"2026-11-22T11:40:00.000Z\",\"told\":1,"
                 "\"acknowledge_by\":\"2026-11-22T10:05:00.000Z\"}",
-                STR_ARGS(record_id_text(&arena, "msg_", notice.id)), STR_ARGS(record_id_text(&arena, "cmp_", notice.id)));
+                STR_ARGS(record_id_text(&arena, "rev_", notice.id)), STR_ARGS(record_id_text(&arena, "msg_", notice.id)), STR_ARGS(record_id_text(&arena, "cmp_", notice.id)));
         assert_true(str_equal(buf_str(&buf), wanted));
         arena_deinit(&arena);
         buf_deinit(&buf);
