@@ -4,6 +4,8 @@
 
 #include "port/store_review.h"
 
+#include <pthread.h>
+
 enum { DUE_MS = 100000 };
 
 /* A safety record that is due at DUE_MS and whose chain begins with "pager". */
@@ -164,9 +166,9 @@ static void those_that_wait_for_somebody_are_gone_through_in_order(void **state)
         assert_true(last == fixture.samples[STORE_SLA_BATCH + 1].record.id.row && pass.after_row == last);
 }
 
-static void change(enum review_action action, int64_t now_ms)
+static void change(size_t i, enum review_action action, int64_t now_ms)
 {
-        struct store_review_change op = {.id = fixture.samples[0].record.id, .now_ms = now_ms, .arena = &fixture.arena};
+        struct store_review_change op = {.id = fixture.samples[i].record.id, .now_ms = now_ms, .arena = &fixture.arena};
         op.change = (struct review_change){action, STR("anna"), REVIEW_CONFIRMED, {{0}}};
         if (action != REVIEW_RESOLVE)
                 op.change.outcome = REVIEW_OUTCOME_NONE;
@@ -178,10 +180,10 @@ static void a_claim_stops_the_escalation_and_a_release_goes_on_with_it(void **st
 {
         (void)state;
         assert_ok(commit_one(reviewed(0, 3000)));
-        change(REVIEW_CLAIM, 4000);
+        change(0, REVIEW_CLAIM, 4000);
         assert_int_equal(number("SELECT count(*) FROM sla WHERE acknowledge_by = 0 AND told = 1 AND next_at = 3000"), 1);
         assert_int_equal(counts().open[SEVERITY_URGENT], 1);
-        change(REVIEW_RELEASE, 4500);
+        change(0, REVIEW_RELEASE, 4500);
         assert_int_equal(number("SELECT count(*) FROM sla WHERE acknowledge_by = 4500 AND told = 1 AND next_at = 4500"), 1);
 }
 
@@ -189,18 +191,73 @@ static void a_resolution_stops_the_clock_and_reopening_starts_it(void **state)
 {
         (void)state;
         assert_ok(commit_one(reviewed(0, 3000)));
-        change(REVIEW_RESOLVE, 4000);
+        change(0, REVIEW_RESOLVE, 4000);
         struct store_sla_counts found = counts();
         assert_int_equal(found.open[SEVERITY_URGENT], 0);
         assert_true(found.next_ms == INT64_MAX && found.oldest_due_ms == INT64_MAX);
-        change(REVIEW_REOPEN, DUE_MS - 1);
+        change(0, REVIEW_REOPEN, DUE_MS - 1);
         assert_int_equal(number("SELECT count(*) FROM sla WHERE is_breached = 0 AND told = 0 AND received_at = 1000"
                                 " AND due_at = 100000 AND acknowledge_by = 99999 AND next_at = 99999"), 1);
-        change(REVIEW_RESOLVE, DUE_MS);
+        change(0, REVIEW_RESOLVE, DUE_MS);
         /* Nobody is told of a breach that happened while it was done, but it counts as overdue. */
-        change(REVIEW_REOPEN, DUE_MS + 1);
+        change(0, REVIEW_REOPEN, DUE_MS + 1);
         found = counts();
         assert_true(found.open[SEVERITY_URGENT] == 1 && found.overdue[SEVERITY_URGENT] == 1 && found.oldest_due_ms == DUE_MS);
+}
+
+/* Due for ever, and tells somebody each time unless somebody looks at it. */
+static void tell_again(void *arg, struct store_sla_row *row, struct store_sla_decision *ret_decision)
+{
+        (void)arg;
+        ret_decision->next_ms = 0;
+        if (row->state.acknowledge_by_ms == 0)
+                return;
+        row->state.told++;
+        ret_decision->entries[0] = (struct store_sla_entry){SLA_ESCALATED, STR("mail")};
+        ret_decision->count = 1;
+}
+
+static atomic_bool is_over;
+static atomic_size_t passes;
+
+static void *escalate(void *arg)
+{
+        struct store_sla *store = store_sqlite_sla(fixture.db);
+        struct err_note note;
+        while (!atomic_load(&is_over)) {
+                struct store_sla_pass pass = {.now_ms = 1000, .decide = tell_again, .arg = arg};
+                assert_ok(store->ops->pass(store, &pass, &note));
+                atomic_fetch_add(&passes, 1);
+        }
+        return NULL;
+}
+
+static void nobody_is_told_after_a_claim_was_acknowledged(void **state)
+{
+        (void)state;
+        enum { RACES = 20 };
+        int64_t told[RACES];
+        char sql[96];
+        pthread_t thread;
+        for (size_t i = 0; i < RACES; i++)
+                assert_ok(commit_one(reviewed(i, 0)));
+        assert_int_equal(pthread_create(&thread, NULL, escalate, NULL), 0);
+        for (size_t i = 0; i < RACES; i++) {
+                change(i, REVIEW_CLAIM, 4000);
+                snprintf(sql, sizeof sql, "SELECT count(*) FROM outbox WHERE message_row = %llu",
+                         (unsigned long long)fixture.samples[i].record.id.row);
+                told[i] = number(sql);
+        }
+        for (size_t before = atomic_load(&passes); atomic_load(&passes) < before + 3;)
+                usleep(1000);
+        atomic_store(&is_over, true);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        for (size_t i = 0; i < RACES; i++) {
+                snprintf(sql, sizeof sql, "SELECT count(*) FROM outbox WHERE message_row = %llu",
+                         (unsigned long long)fixture.samples[i].record.id.row);
+                assert_int_equal(number(sql), told[i]);
+        }
+        assert_true(number("SELECT max(told) FROM sla") > 2);
 }
 
 static void reviews_of_an_earlier_version_get_their_clock(void **state)
@@ -229,6 +286,7 @@ int main(void)
                 TEST(those_that_wait_for_somebody_are_gone_through_in_order),
                 TEST(a_claim_stops_the_escalation_and_a_release_goes_on_with_it),
                 TEST(a_resolution_stops_the_clock_and_reopening_starts_it),
+                TEST(nobody_is_told_after_a_claim_was_acknowledged),
                 TEST(reviews_of_an_earlier_version_get_their_clock),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
