@@ -31,14 +31,14 @@ static int64_t reminder_at(const struct sla_policy *policy, const struct sla_sta
         return calendar_due(rule->calendar, state->received_ms, rule->sla_ms * policy->reminders[state->reminders] / 100);
 }
 
-/* How long the one who was told last has. The last of the chain is told again after twice the time each time, so
+/* Until when the one who was told last has time, of the rule's calendar. The last of the chain is told again after twice the time each time, so
  * that a target that nobody hears does not fill the outbox. */
-static int64_t wait_of(const struct sla_rule *rule, int64_t told)
+static int64_t acknowledge_by(const struct sla_rule *rule, int64_t told, int64_t now_ms)
 {
         int64_t wait_ms = rule->acknowledge_ms;
         for (int64_t again = (int64_t)rule->notify_count; again < told && wait_ms < REPEAT_MAX_MS; again++)
                 wait_ms = 2 * wait_ms < REPEAT_MAX_MS ? 2 * wait_ms : REPEAT_MAX_MS;
-        return wait_ms;
+        return calendar_due(rule->calendar, now_ms, wait_ms);
 }
 
 /* The one who was told last; the chain may have become shorter since. */
@@ -53,7 +53,7 @@ static struct str last_told(const struct sla_rule *rule, const struct sla_state 
 static struct str tell_next(const struct sla_rule *rule, struct sla_state *state, int64_t now_ms)
 {
         state->told++;
-        state->acknowledge_by_ms = now_ms + wait_of(rule, state->told);
+        state->acknowledge_by_ms = acknowledge_by(rule, state->told, now_ms);
         return last_told(rule, state);
 }
 
@@ -81,7 +81,7 @@ static bool is_escalation_due(const struct sla_rule *rule, struct sla_state *sta
                 state->acknowledge_by_ms = 0;
                 return false;
         }
-        int64_t latest_ms = now_ms + wait_of(rule, state->told);
+        int64_t latest_ms = acknowledge_by(rule, state->told, now_ms);
         if (state->acknowledge_by_ms > latest_ms)
                 state->acknowledge_by_ms = latest_ms;
         return state->acknowledge_by_ms <= now_ms;

@@ -26,7 +26,7 @@ enum { SLA_MAX_CALENDARS = 16, SLA_MAX_REMINDERS = 4, SLA_MAX_TARGETS = 8 };
 struct sla_rule {
         int64_t sla_ms;                  /* working time of the calendar */
         const struct calendar *calendar; /* NULL: round the clock */
-        int64_t acknowledge_ms;          /* how long one target has before the next is told */
+        int64_t acknowledge_ms;          /* how long one target has before the next is told; of the calendar, too */
         const struct str *notify;        /* names of connectors, in the order in which they are told */
         size_t notify_count;
 };

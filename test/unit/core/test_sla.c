@@ -114,6 +114,21 @@ static void the_last_is_told_at_least_once_an_hour(void **state)
         assert_true(review.acknowledge_by_ms == received + 3 * HOUR_MS);
 }
 
+static void with_a_calendar_nobody_is_told_again_while_it_is_closed(void **state)
+{
+        (void)state;
+        struct calendar calendar = {.week[0] = {.spans = {{9 * 60, 17 * 60}}, .count = 1}}; /* Mondays */
+        assert_true(zone_from_rule(STR("UTC0"), &calendar.zone));
+        struct sla_policy policy = policy_of(2);
+        policy.rules[SEVERITY_URGENT].calendar = &calendar;
+        struct sla_state review;
+        /* It is Sunday, 10:00. */
+        assert_str_equal(sla_start(&policy, SEVERITY_URGENT, received, INT64_MAX, &review), "pager");
+        assert_true(review.acknowledge_by_ms == received + 23 * HOUR_MS + ACK_MS);
+        assert_string_equal(look(&policy, &review, 23 * 60 + 4.9), "");
+        assert_string_equal(look(&policy, &review, 23 * 60 + 5), "escalated>mail");
+}
+
 static void a_clock_that_jumps_skips_nobody_and_keeps_nobody_waiting(void **state)
 {
         (void)state;
@@ -176,6 +191,7 @@ int main(void)
                 cmocka_unit_test(what_was_missed_is_told_by_the_last_that_counts),
                 cmocka_unit_test(the_next_is_told_until_somebody_acknowledges),
                 cmocka_unit_test(the_last_is_told_at_least_once_an_hour),
+                cmocka_unit_test(with_a_calendar_nobody_is_told_again_while_it_is_closed),
                 cmocka_unit_test(a_clock_that_jumps_skips_nobody_and_keeps_nobody_waiting),
                 cmocka_unit_test(a_chain_that_changes_or_goes_is_followed),
                 cmocka_unit_test(a_notice_says_what_happened_and_nothing_of_the_customer),
