@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapt/store_sqlite_sla.h"
 
+#include "adapt/outbox_payload.h"
 #include "adapt/store_sqlite_internal.h"
 #include "base/alloc.h"
 
-enum { PAYLOAD_MAX = 16 * 1024, PASS_ARENA_BYTES = 256 * 1024 };
+enum { PASS_ARENA_BYTES = 256 * 1024 };
 
 static const char add_sql[] =
         "INSERT INTO sla(message_row, severity, received_at, due_at, next_at, reminders, is_breached, told,"
@@ -13,14 +14,12 @@ static const char add_sql[] =
 enum err sla_rows_open(struct sla_rows *rows, sqlite3 *db, struct err_note *note)
 {
         *rows = (struct sla_rows){.db = db};
-        buf_init(&rows->payload, PAYLOAD_MAX);
         return sqlite_db_prepare(db, add_sql, &rows->add, note);
 }
 
 void sla_rows_close(struct sla_rows *rows)
 {
         (void)sqlite3_finalize(rows->add);
-        buf_deinit(&rows->payload);
 }
 
 static enum err run(sqlite3 *db, const struct sqlite_binder *b, struct err_note *note)
@@ -45,44 +44,10 @@ static enum err insert(sqlite3 *db, sqlite3_stmt *stmt, uint64_t message_row, co
         return run(db, &b, note);
 }
 
-static enum err tell(sqlite3 *db, struct buf *payload, struct str connector, const struct sla_notice *notice, int64_t now_ms,
-                     struct err_note *note)
-{
-        buf_reset(payload);
-        sla_notice_write(payload, notice);
-        if (payload->is_over)
-                return err_set(note, ERR_TOO_LARGE, "a notice of over %d bytes", PAYLOAD_MAX);
-        struct sqlite_binder b;
-        enum err err = sqlite_once(db,
-                                   "INSERT INTO outbox(message_row, external_system, action, created_at, state,"
-                                   " attempts, payload) VALUES(?,?,?,?,'pending',0,?)",
-                                   &b, note);
-        if (err)
-                return err;
-        bind_i64(&b, (int64_t)notice->id.row);
-        bind_text(&b, connector);
-        bind_word(&b, sla_event_name(notice->event));
-        bind_i64(&b, now_ms);
-        bind_text(&b, buf_str(payload));
-        return sqlite_once_run(db, &b, note);
-}
-
 enum err sla_rows_add(struct sla_rows *rows, const struct store_record *record, struct err_note *note)
 {
-        const struct outcome *outcome = record->outcome;
-        const struct outcome_review *review = &outcome->review;
-        enum err err = insert(rows->db, rows->add, record->id.row, &review->clock, review->look_at_ms, note);
-        if (err || !review->notify.ptr)
-                return err;
-        const struct sla_notice notice = {
-                .event = SLA_CREATED,
-                .id = record->id,
-                .category = outcome->verdict.category,
-                .intent = str_from(intent_name(outcome->verdict.intent)),
-                .reason = str_from(review->reason),
-                .state = &review->clock,
-        };
-        return tell(rows->db, &rows->payload, review->notify, &notice, record->received_at_ms, note);
+        const struct outcome_review *review = &record->outcome->review;
+        return insert(rows->db, rows->add, record->id.row, &review->clock, review->look_at_ms, note);
 }
 
 /* ---- What people do ---- */
@@ -132,11 +97,11 @@ static const char decided_sql[] = "UPDATE sla SET next_at = ?, reminders = ?, is
 /* A pass under way on the writer's thread. */
 struct pass_call {
         struct store_call call;
+        struct store_sqlite *db;
         struct store_sla_pass *pass;
         struct arena arena; /* of the rows' strings */
         struct store_sla_row rows[STORE_SLA_BATCH];
         size_t count;
-        struct buf payload;
 };
 
 static bool read_row(sqlite3_stmt *stmt, struct arena *arena, struct store_sla_row *row)
@@ -178,6 +143,52 @@ static enum err read_rows(struct pass_call *call, sqlite3 *db, struct err_note *
         return sqlite_once_end(&b, err);
 }
 
+static void write_time(struct json_writer *w, const char *name, int64_t wall_ms)
+{
+        json_key(w, name);
+        if (wall_ms)
+                json_time(w, wall_ms);
+        else
+                json_null(w);
+}
+
+/* Nothing of what the customer wrote: that was told when the review was created. */
+static void write_payload(struct buf *buf, enum notice notice, const struct store_sla_row *row, int64_t now_ms)
+{
+        const struct sla_state *state = &row->state;
+        struct json_writer w = {.buf = buf};
+        buf_reset(buf);
+        outbox_payload_open(&w, notice, now_ms);
+        outbox_payload_id(&w, "review_id", "rev_", &row->id);
+        outbox_payload_id(&w, "message_id", "msg_", &row->id);
+        outbox_payload_id(&w, "compliance_id", "cmp_", state->severity != SEVERITY_NONE ? &row->id : NULL);
+        json_member(&w, "category", str_from(category_name(row->category)));
+        json_member(&w, "intent", row->intent);
+        json_member(&w, "severity", str_from(severity_name(state->severity)));
+        json_member(&w, "review_reason", row->reason);
+        write_time(&w, "received_at", state->received_ms);
+        write_time(&w, "due_at", state->due_ms);
+        json_key(&w, "told");
+        json_i64(&w, state->told);
+        write_time(&w, "acknowledge_by", state->acknowledge_by_ms);
+        outbox_payload_close(&w);
+}
+
+static enum err tell(struct pass_call *call, const struct store_sla_row *row, const struct store_sla_entry *told,
+                     struct err_note *note)
+{
+        struct outbox_rows *outbox = &call->db->writer.rows.outbox;
+        write_payload(&outbox->payload, told->notice, row, call->pass->now_ms);
+        const struct outbox_entry entry = {
+                .connector = told->connector,
+                .event = str_from(notice_name(told->notice)),
+                .message_row = row->id.row,
+                .now_ms = call->pass->now_ms,
+                .payload = buf_str(&outbox->payload),
+        };
+        return outbox_rows_add(outbox, &entry, note);
+}
+
 static enum err write_decision(struct pass_call *call, sqlite3 *db, const struct store_sla_row *row,
                                const struct store_sla_decision *decision, struct err_note *note)
 {
@@ -193,11 +204,8 @@ static enum err write_decision(struct pass_call *call, sqlite3 *db, const struct
         bind_i64(&b, state->acknowledge_by_ms);
         bind_i64(&b, (int64_t)row->id.row);
         err = sqlite_once_run(db, &b, note);
-        for (size_t i = 0; !err && i < decision->count; i++) {
-                const struct sla_notice notice = {decision->entries[i].event, row->id,     row->category,
-                                                  row->intent,                row->reason, state};
-                err = tell(db, &call->payload, decision->entries[i].connector, &notice, call->pass->now_ms, note);
-        }
+        for (size_t i = 0; !err && i < decision->count; i++)
+                err = tell(call, row, &decision->entries[i], note);
         return err;
 }
 
@@ -218,16 +226,15 @@ static enum err start_pass(struct store_sla *store, struct store_sla_pass *pass,
 {
         struct pass_call *call = alloc_zeroed(1, sizeof *call);
         call->call = (struct store_call){.run = run_pass};
+        call->db = list_item(store, struct store_sqlite, sla);
         call->pass = pass;
         arena_init(&call->arena, PASS_ARENA_BYTES);
-        buf_init(&call->payload, PAYLOAD_MAX);
-        enum err err = writer_call(list_item(store, struct store_sqlite, sla), &call->call, note);
+        enum err err = writer_call(call->db, &call->call, note);
         if (!err) {
                 pass->count = call->count;
                 if (call->count)
                         pass->after_row = call->rows[call->count - 1].id.row;
         }
-        buf_deinit(&call->payload);
         arena_deinit(&call->arena);
         free(call);
         return err;

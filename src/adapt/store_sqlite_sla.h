@@ -6,20 +6,18 @@
 #define ADAPT_STORE_SQLITE_SLA_H
 
 #include "adapt/sqlite_db.h"
-#include "base/buf.h"
 #include "core/review.h"
 #include "port/store.h"
 
 struct sla_rows {
         sqlite3 *db; /* borrows */
         sqlite3_stmt *add;
-        struct buf payload;
 };
 
 enum err sla_rows_open(struct sla_rows *rows, sqlite3 *db, struct err_note *note) MUST_USE;
 void sla_rows_close(struct sla_rows *rows);
 
-/* A review that is new: its clock starts, and the first of its chain is told. */
+/* A review that is new: its clock starts. */
 enum err sla_rows_add(struct sla_rows *rows, const struct store_record *record, struct err_note *note) MUST_USE;
 
 /* A person has changed the review, to that status. Claimed: nobody else is told any more. Resolved: its clock stops.

@@ -6,27 +6,19 @@
 
 enum { ID_BYTES = 128 };
 
-static_assert((int)METRIC_SLA_EVENT_COUNT == (int)SLA_EVENT_COUNT, "each event has its label");
+static_assert((int)METRIC_SLA_EVENT_COUNT == NOTICE_REVIEW_ESCALATED - NOTICE_REVIEW_REMINDER + 1, "each event has its label");
 
 static void log_told(const struct sla_told *told, struct safe_text id)
 {
         const struct log_field message = log_safe("message_id", id);
         const struct log_field severity = log_word("severity", severity_name(told->severity));
         const struct log_field connectors = log_i64("connectors", (int64_t)told->connectors);
-        switch (told->event) {
-        case SLA_REMINDER:
+        if (told->notice == NOTICE_REVIEW_REMINDER)
                 LOG(REVIEW_REMINDER, message, severity, log_i64("due_in_s", -told->late_ms / 1000), connectors);
-                return;
-        case SLA_BREACHED:
+        else if (told->notice == NOTICE_REVIEW_BREACHED)
                 LOG(REVIEW_BREACHED, message, severity, log_i64("overdue_s", told->late_ms / 1000), connectors);
-                return;
-        case SLA_ESCALATED:
+        else
                 LOG(REVIEW_ESCALATED, message, severity, log_i64("times", told->times), connectors);
-                return;
-        case SLA_CREATED:
-        case SLA_EVENT_COUNT:
-                return;
-        }
 }
 
 static void on_told(void *arg, const struct sla_told *told)
@@ -36,7 +28,7 @@ static void on_told(void *arg, const struct sla_told *told)
         arena_init(&arena, ID_BYTES);
         log_told(told, (struct safe_text){record_id_text(&arena, "msg_", told->id)});
         arena_deinit(&arena);
-        METRIC_ADD(SLA_EVENTS, METRIC_PAIR(SEVERITY, told->event, told->severity), 1);
+        METRIC_ADD(SLA_EVENTS, METRIC_PAIR(SEVERITY, told->notice - NOTICE_REVIEW_REMINDER, told->severity), 1);
 }
 
 static void on_looked(void *arg, const struct store_sla_counts *counts, int64_t now_ms)

@@ -13,7 +13,7 @@
 #include "core/sla.h"
 #include "core/verdict.h"
 
-enum { OUTCOME_MAX_PARAMETERS = 8, OUTCOME_MAX_NOTICES = 16 };
+enum { OUTCOME_MAX_PARAMETERS = 8, OUTCOME_MAX_NOTICES = 17 };
 
 struct parameter {
         const char *name;

@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/sla.h"
 
-#include <string.h>
-
-#include "base/base32.h"
-#include "base/json_writer.h"
-
 enum { REPEAT_MAX_MS = 3600 * 1000 };
-
-const char *sla_event_name(enum sla_event event)
-{
-        static const char *const names[SLA_EVENT_COUNT] = {
-#define SLA_EVENT(symbol, name) [SLA_##symbol] = name,
-#include "core/sla.def"
-#undef SLA_EVENT
-        };
-        return names[event];
-}
 
 int64_t sla_due(const struct sla_rule *rule, int64_t received_ms)
 {
@@ -94,13 +79,13 @@ size_t sla_look(const struct sla_policy *policy, struct sla_state *state, int64_
         size_t count = 0;
         if (!state->is_breached && state->due_ms <= now_ms) {
                 state->is_breached = true;
-                ret_tellings[count++] = (struct sla_telling){SLA_BREACHED, last_told(rule, state)};
+                ret_tellings[count++] = (struct sla_telling){NOTICE_REVIEW_BREACHED, last_told(rule, state)};
         } else if (is_reminder_due(policy, state, now_ms)) {
-                ret_tellings[count++] = (struct sla_telling){SLA_REMINDER, last_told(rule, state)};
+                ret_tellings[count++] = (struct sla_telling){NOTICE_REVIEW_REMINDER, last_told(rule, state)};
         }
         if (is_escalation_due(rule, state, now_ms)) {
                 struct str target = tell_next(rule, state, now_ms);
-                ret_tellings[count++] = (struct sla_telling){SLA_ESCALATED, target};
+                ret_tellings[count++] = (struct sla_telling){NOTICE_REVIEW_ESCALATED, target};
         }
         return count;
 }
@@ -113,41 +98,4 @@ int64_t sla_next(const struct sla_policy *policy, const struct sla_state *state)
         if (state->acknowledge_by_ms && state->acknowledge_by_ms < next_ms)
                 next_ms = state->acknowledge_by_ms;
         return next_ms;
-}
-
-static void write_id(struct json_writer *w, const char *name, const char *prefix, struct record_id id)
-{
-        char text[sizeof "msg_" + BASE32_CHARS];
-        memcpy(text, prefix, 4);
-        base32_encode(id.row, id.check, text + 4);
-        json_member(w, name, str_from(text));
-}
-
-static void write_time(struct json_writer *w, const char *name, int64_t wall_ms)
-{
-        json_key(w, name);
-        json_time(w, wall_ms);
-}
-
-void sla_notice_write(struct buf *buf, const struct sla_notice *notice)
-{
-        const struct sla_state *state = notice->state;
-        struct json_writer w = {.buf = buf};
-        json_open(&w, '{');
-        json_member(&w, "event", str_from(sla_event_name(notice->event)));
-        write_id(&w, "review_id", "rev_", notice->id);
-        write_id(&w, "message_id", "msg_", notice->id);
-        if (state->severity != SEVERITY_NONE)
-                write_id(&w, "compliance_id", "cmp_", notice->id);
-        json_member(&w, "severity", str_from(severity_name(state->severity)));
-        json_member(&w, "category", str_from(category_name(notice->category)));
-        json_member(&w, "intent", notice->intent);
-        json_member(&w, "reason", notice->reason);
-        write_time(&w, "received_at", state->received_ms);
-        write_time(&w, "due_at", state->due_ms);
-        json_key(&w, "told");
-        json_i64(&w, state->told);
-        if (state->acknowledge_by_ms)
-                write_time(&w, "acknowledge_by", state->acknowledge_by_ms);
-        json_close(&w, '}');
 }

@@ -15,9 +15,7 @@
 #ifndef CORE_SLA_H
 #define CORE_SLA_H
 
-#include "base/buf.h"
 #include "core/calendar.h"
-#include "core/record_id.h"
 #include "core/terms.h"
 
 enum { SLA_MAX_CALENDARS = 16, SLA_MAX_REMINDERS = 4, SLA_MAX_TARGETS = 8 };
@@ -37,15 +35,6 @@ struct sla_policy {
         size_t reminder_count;
 };
 
-enum sla_event {
-#define SLA_EVENT(symbol, name) SLA_##symbol,
-#include "core/sla.def"
-#undef SLA_EVENT
-        SLA_EVENT_COUNT
-};
-
-const char *sla_event_name(enum sla_event event);
-
 /* Of one open review. */
 struct sla_state {
         enum severity severity;
@@ -59,7 +48,7 @@ struct sla_state {
 
 /* Who is told of what; at most a reminder or the breach, and an escalation. */
 struct sla_telling {
-        enum sla_event event;
+        enum notice notice;
         struct str target; /* of the chain; absent: nobody beside those who want every such event */
 };
 
@@ -78,17 +67,5 @@ size_t sla_look(const struct sla_policy *policy, struct sla_state *state, int64_
 
 /* When to look next; INT64_MAX: nothing comes any more. */
 int64_t sla_next(const struct sla_policy *policy, const struct sla_state *state);
-
-/* What is told, as a JSON object without a word of the customer. */
-struct sla_notice {
-        enum sla_event event;
-        struct record_id id; /* of the message */
-        enum category category;
-        struct str intent;
-        struct str reason; /* why a person looks at it */
-        const struct sla_state *state;
-};
-
-void sla_notice_write(struct buf *buf, const struct sla_notice *notice);
 
 #endif

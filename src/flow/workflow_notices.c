@@ -13,6 +13,14 @@ static void tell(struct outcome *outcome, enum notice notice, const struct conne
                         (struct outcome_notice){notice, connector->name, connector->names_customer};
 }
 
+static void tell_named(struct outcome *outcome, enum notice notice, const struct connectors_policy *policy,
+                       struct str name)
+{
+        for (size_t i = 0; i < policy->connector_count; i++)
+                if (str_equal(policy->connectors[i].name, name))
+                        tell(outcome, notice, &policy->connectors[i]);
+}
+
 static void tell_all(struct outcome *outcome, enum notice notice, const struct connectors_policy *policy)
 {
         const struct connector_targets *told = &policy->events[notice];
@@ -28,13 +36,15 @@ static void tell_system(struct outcome *outcome, enum notice notice, const struc
                         tell(outcome, notice, policy->systems[i].connector);
 }
 
-static_assert(OUTCOME_MAX_NOTICES >= 3 * POLICY_MAX_TARGETS + 1, "three events and the system fit");
+static_assert(OUTCOME_MAX_NOTICES >= 3 * POLICY_MAX_TARGETS + 2, "three events, the system and the first of the chain fit");
 
 void workflow_add_notices(const struct connectors_policy *policy, struct outcome *outcome)
 {
         bool has_record = outcome->compliance.severity != SEVERITY_NONE;
         if (policy->connector_count == 0)
                 return;
+        if (outcome->review.is_needed)
+                tell_named(outcome, NOTICE_REVIEW_CREATED, policy, outcome->review.notify);
         if (has_record)
                 tell_all(outcome, NOTICE_COMPLIANCE_CREATED, policy);
         if (outcome->ticket.is_open)

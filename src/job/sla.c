@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "job/sla.h"
 
+#include <assert.h>
+
 enum { REST_MS = 1000, AGAIN_MS = 1, STEP_MS = 500 };
 
 /* A pass under way; what is told is said when it is stored. */
@@ -11,6 +13,29 @@ struct looking {
         size_t count;
 };
 
+static void tell(struct store_sla_decision *decision, enum notice notice, struct str connector)
+{
+        for (size_t i = 0; i < decision->count; i++)
+                if (decision->entries[i].notice == notice && str_equal(decision->entries[i].connector, connector))
+                        return;
+        decision->entries[decision->count++] = (struct store_sla_entry){notice, connector};
+}
+
+static_assert(STORE_SLA_MAX_ENTRIES >= SLA_MAX_TELLINGS * (POLICY_MAX_TARGETS + 1), "all who can be told fit");
+
+/* The one of the chain, and whoever wants every such event. Returns how many. */
+static size_t tell_all(const struct policy_facts *policy, const struct sla_telling *telling,
+                       struct store_sla_decision *decision)
+{
+        const struct connector_targets *wanted = &policy->connectors.events[telling->notice];
+        size_t before = decision->count;
+        if (telling->target.ptr)
+                tell(decision, telling->notice, telling->target);
+        for (size_t i = 0; i < wanted->count; i++)
+                tell(decision, telling->notice, wanted->targets[i]->name);
+        return decision->count - before;
+}
+
 static void decide(void *arg, struct store_sla_row *row, struct store_sla_decision *ret_decision)
 {
         struct looking *looking = arg;
@@ -18,20 +43,15 @@ static void decide(void *arg, struct store_sla_row *row, struct store_sla_decisi
         struct sla_telling tellings[SLA_MAX_TELLINGS];
         size_t count = sla_look(sla, &row->state, looking->now_ms, tellings);
         ret_decision->next_ms = sla_next(sla, &row->state);
-        for (size_t i = 0; i < count; i++) {
-                size_t before = ret_decision->count;
-                if (tellings[i].target.ptr)
-                        ret_decision->entries[ret_decision->count++] =
-                                (struct store_sla_entry){tellings[i].event, tellings[i].target};
+        for (size_t i = 0; i < count; i++)
                 looking->told[looking->count++] = (struct sla_told){
                         .id = row->id,
-                        .event = tellings[i].event,
+                        .notice = tellings[i].notice,
                         .severity = row->state.severity,
                         .late_ms = looking->now_ms - row->state.due_ms,
                         .times = row->state.told,
-                        .connectors = ret_decision->count - before,
+                        .connectors = tell_all(looking->policy, &tellings[i], ret_decision),
                 };
-        }
 }
 
 static enum err run_pass(struct sla_clock *clock, bool waits_only, int64_t now_ms, size_t *ret_count, struct err_note *note)

@@ -18,7 +18,7 @@
 /* What was told of one review. */
 struct sla_told {
         struct record_id id;
-        enum sla_event event;
+        enum notice notice;
         enum severity severity;
         int64_t late_ms;   /* behind its due time; negative: before it */
         int64_t times;     /* that somebody of the chain was told */

@@ -7,6 +7,8 @@
 #ifndef PORT_STORE_SLA_H
 #define PORT_STORE_SLA_H
 
+#include "base/err.h"
+#include "core/record_id.h"
 #include "core/sla.h"
 
 enum { STORE_SLA_BATCH = 64, STORE_SLA_MAX_ENTRIES = 32 };
@@ -22,7 +24,7 @@ struct store_sla_row {
 
 /* One for each that is told. */
 struct store_sla_entry {
-        enum sla_event event;
+        enum notice notice;
         struct str connector; /* borrowed until the pass is over */
 };
 

@@ -32,7 +32,7 @@ struct review {
         bool is_open, is_acknowledged;
         int64_t due_for_ms; /* since when the wall clock was past its due time for good */
         int64_t told_at_ms, wait_ms;
-        size_t told, reminders, breaches;
+        size_t told, reminders, breaches, heard_by_siem, heard_by_mail;
 };
 
 static struct {
@@ -97,10 +97,14 @@ static void judge_telling(struct review *review, struct str connector)
 
 static void judge(struct review *review, const struct store_sla_entry *entry)
 {
-        if (entry->event == SLA_ESCALATED)
+        if (entry->notice == NOTICE_REVIEW_ESCALATED)
                 judge_telling(review, entry->connector);
         else
                 assert_true(review->is_open);
+        if (entry->notice == NOTICE_REVIEW_BREACHED) {
+                review->heard_by_siem += str_equal(entry->connector, STR("siem"));
+                review->heard_by_mail += str_equal(entry->connector, STR("mail"));
+        }
 }
 
 /* ---- The store ---- */
@@ -163,7 +167,7 @@ static void told(void *arg, const struct sla_told *told)
 {
         (void)arg;
         assert_true(told->id.row >= 1 && told->id.row <= world.count);
-        assert_true(told->event != SLA_BREACHED || told->late_ms >= 0);
+        assert_true(told->notice != NOTICE_REVIEW_BREACHED || told->late_ms >= 0);
 }
 
 static void looked(void *arg, const struct store_sla_counts *counts, int64_t now_ms)
@@ -282,6 +286,9 @@ static int set_up(void **state)
         for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++)
                 write_policy_file(i, i == POLICY_SLA ? str_from(policy_text) : policy_builtin(i));
         assert_ok(policy_load(directory, &policy, NULL));
+        static const struct connector_policy connectors[] = {{.name = STR_INIT("siem")}, {.name = STR_INIT("mail")}};
+        policy->facts.connectors.events[NOTICE_REVIEW_BREACHED] =
+                (struct connector_targets){{&connectors[0], &connectors[1]}, 2};
         world.snapshots = snapshot_holder_new(policy, NULL, NULL);
         world.clock.ops = &clock_ops;
         world.store.ops = &store_ops;
@@ -320,6 +327,9 @@ static void every_review_is_told_of_exactly_as_it_should_be(void **state)
                 }
         }
         for (size_t i = 0; i < world.count; i++) {
+                /* Both want every breach; one of them may be the last who was told, too. */
+                assert_int_equal(world.reviews[i].heard_by_siem, world.reviews[i].breaches);
+                assert_int_equal(world.reviews[i].heard_by_mail, world.reviews[i].breaches);
                 breaches += world.reviews[i].breaches;
                 told_often += world.reviews[i].told > 3;
         }

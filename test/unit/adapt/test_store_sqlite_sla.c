@@ -15,7 +15,8 @@ static struct sample *reviewed(size_t i, int64_t look_at_ms)
         sample->outcome.review.clock = (struct sla_state){
                 .severity = SEVERITY_URGENT, .received_ms = 1000, .due_ms = DUE_MS, .told = 1, .acknowledge_by_ms = 5000};
         sample->outcome.review.look_at_ms = look_at_ms;
-        sample->outcome.review.notify = STR("pager");
+        sample->outcome.notices[0] = (struct outcome_notice){.notice = NOTICE_REVIEW_CREATED, .connector = STR("pager")};
+        sample->outcome.notice_count = 1;
         return sample;
 }
 
@@ -53,7 +54,7 @@ static void breach(void *arg, struct store_sla_row *row, struct store_sla_decisi
         row->state.reminders = 2;
         row->state.told = 2;
         row->state.acknowledge_by_ms = 7000;
-        *ret_decision = (struct store_sla_decision){.next_ms = INT64_MAX, .entries = {{SLA_BREACHED, STR("mail")}}, .count = 1};
+        *ret_decision = (struct store_sla_decision){.next_ms = INT64_MAX, .entries = {{NOTICE_REVIEW_BREACHED, STR("mail")}}, .count = 1};
 }
 
 static enum err pass(int64_t now_ms, size_t *ret_decided, size_t *ret_count)
@@ -73,8 +74,7 @@ static void a_review_and_its_first_notice_are_one_transaction(void **state)
         assert_ok(commit_one(reviewed(0, 3000)));
         assert_int_equal(number("SELECT count(*) FROM sla WHERE severity = 'urgent' AND received_at = 1000 AND due_at = 100000"
                                 " AND next_at = 3000 AND told = 1 AND acknowledge_by = 5000"), 1);
-        assert_int_equal(number("SELECT count(*) FROM outbox WHERE external_system = 'pager' AND action = 'review.created'"
-                                " AND payload ->> 'severity' = 'urgent' AND payload ->> 'intent' = 'product_safety'"), 1);
+        assert_int_equal(number("SELECT count(*) FROM outbox WHERE connector = 'pager' AND event = 'review.created'"), 1);
         assert_ok(commit_one(sample_init(1)));
         assert_int_equal(number("SELECT count(*) FROM sla"), 1);
         execute("CREATE TRIGGER broken BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'broken'); END");
@@ -101,8 +101,11 @@ static void what_is_due_is_decided_once_and_stays_so_after_a_restart(void **stat
         assert_int_equal(decided, 0);
         assert_int_equal(number("SELECT count(*) FROM sla WHERE is_breached = 1 AND reminders = 2 AND told = 2"
                                 " AND acknowledge_by = 7000"), 1);
-        assert_int_equal(number("SELECT count(*) FROM outbox WHERE external_system = 'mail' AND action = 'review.breached'"
-                                " AND created_at = 3000"), 1);
+        assert_int_equal(number("SELECT count(*) FROM outbox WHERE connector = 'mail' AND event = 'review.breached'"
+                                " AND created_at = 3000 AND payload ->> '$.type' = 'review.breached'"
+                                " AND payload ->> '$.data.severity' = 'urgent' AND payload ->> '$.data.told' = 2"
+                                " AND payload ->> '$.data.due_at' = '1970-01-01T00:01:40.000Z'"
+                                " AND payload ->> '$.data.review_reason' = 'safety'"), 1);
         assert_true(counts().next_ms == INT64_MAX);
 }
 
@@ -213,7 +216,7 @@ static void tell_again(void *arg, struct store_sla_row *row, struct store_sla_de
         if (row->state.acknowledge_by_ms == 0)
                 return;
         row->state.told++;
-        ret_decision->entries[0] = (struct store_sla_entry){SLA_ESCALATED, STR("mail")};
+        ret_decision->entries[0] = (struct store_sla_entry){NOTICE_REVIEW_ESCALATED, STR("mail")};
         ret_decision->count = 1;
 }
 

@@ -50,6 +50,16 @@ static void the_system_of_the_action_is_told_of_what_it_is_for(void **state)
         check((struct outcome){.next_step.external_system = STR("ticketing")}, "");
 }
 
+static void the_first_of_the_chain_is_told_of_a_review_once(void **state)
+{
+        (void)state;
+        struct outcome outcome = record;
+        outcome.review.notify = STR("tracker");
+        check(outcome, "review.created>tracker compliance.created>pager ");
+        policy.events[NOTICE_REVIEW_CREATED] = (struct connector_targets){{&connectors[0], &connectors[1]}, 2};
+        check(outcome, "review.created>tracker compliance.created>pager review.created>pager ");
+}
+
 static void who_wants_an_event_is_told_of_it_once(void **state)
 {
         (void)state;
@@ -71,6 +81,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup(the_system_of_the_action_is_told_of_what_it_is_for, set_up),
+                cmocka_unit_test_setup(the_first_of_the_chain_is_told_of_a_review_once, set_up),
                 cmocka_unit_test_setup(who_wants_an_event_is_told_of_it_once, set_up),
                 cmocka_unit_test_setup(without_connectors_nobody_is_told, set_up),
         };
