@@ -40,4 +40,10 @@ enum err admin_review_show(struct operation *op);
 enum err admin_review_change(struct operation *op);
 enum err admin_compliance_export(struct operation *op);
 
+/* admin_audit.c */
+enum err admin_audit_key(struct operation *op);
+enum err admin_audit_checkpoint(struct operation *op);
+enum err admin_audit_read(struct operation *op);
+enum err admin_audit_prove(struct operation *op);
+
 #endif

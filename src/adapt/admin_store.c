@@ -245,7 +245,7 @@ static enum err kb_delete(struct operation *op)
         struct str id = text_argument(op, op->arguments, "id");
         if (!id.len)
                 return err_set(op->note, ERR_INVALID, "the id of an article is needed");
-        enum err err = store_sqlite_delete_article(op->db, id, op->note);
+        enum err err = store_sqlite_delete_article(op->db, id, op->now_ms, op->note);
         if (!err)
                 json_member(&op->result, "id", id);
         return err;
@@ -306,6 +306,8 @@ static const struct {
         {STR_INIT("ticket.update"), admin_ticket_update}, {STR_INIT("ticket.comment"), admin_ticket_comment},
         {STR_INIT("review.list"), admin_review_list}, {STR_INIT("review.show"), admin_review_show},
         {STR_INIT("review.change"), admin_review_change}, {STR_INIT("compliance.export"), admin_compliance_export},
+        {STR_INIT("audit.key"), admin_audit_key}, {STR_INIT("audit.checkpoint"), admin_audit_checkpoint},
+        {STR_INIT("audit.read"), admin_audit_read}, {STR_INIT("audit.prove"), admin_audit_prove},
 };
 
 static enum err run(struct operation *op, struct str name)

@@ -121,6 +121,7 @@ static const struct store_ops ops = {
         .find_compliance = compliance_find,
         .list_compliance = compliance_list,
         .add_feedback = feedback_add,
+        .audit = audit_add,
         .find_ticket = reader_find_ticket,
         .list_tickets = reader_list_tickets,
         .change_ticket = ticket_change,

@@ -22,12 +22,14 @@
 #ifndef ADAPT_STORE_SQLITE_H
 #define ADAPT_STORE_SQLITE_H
 
+#include "base/merkle.h"
 #include "net/loop.h"
 #include "port/store_review.h"
 #include "port/store_sla.h"
 #include "port/store_ticket.h"
 
 struct store_sqlite;
+struct sqlite3;
 
 struct store_sqlite_health {
         bool is_ready;
@@ -146,7 +148,8 @@ enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_a
                                    size_t count, struct store_article_counts *ret_counts,
                                    struct err_note *note) MUST_USE;
 
-enum err store_sqlite_delete_article(struct store_sqlite *db, struct str id, struct err_note *note) MUST_USE;
+enum err store_sqlite_delete_article(struct store_sqlite *db, struct str id, int64_t now_ms,
+                                     struct err_note *note) MUST_USE;
 
 /* All articles by id, in the arena. ERR_TOO_LARGE when it is full. */
 enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena,
@@ -176,5 +179,13 @@ enum err store_sqlite_change_review(struct store_sqlite *db, struct store_review
 enum err store_sqlite_tell_conversations(struct store_sqlite *db, struct err_note *note) MUST_USE;
 enum err store_sqlite_page_compliance(struct store_sqlite *db, struct store_compliance_page *page,
                                       struct err_note *note) MUST_USE;
+
+/* An entry of the audit log on its own: of something that no other transaction of the store does. */
+enum err store_sqlite_audit(struct store_sqlite *db, const struct audit_entry *entry, struct err_note *note) MUST_USE;
+
+/* Lets `view` look at the audit log in one read transaction; the tree is as of that. */
+typedef enum err store_audit_view(void *arg, struct sqlite3 *db, const struct merkle *tree, struct err_note *note);
+enum err store_sqlite_audit_view(struct store_sqlite *db, store_audit_view *view, void *arg,
+                                 struct err_note *note) MUST_USE;
 
 #endif

@@ -4,6 +4,7 @@
 #include "adapt/store_sqlite_internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "text/kb_index.h"
@@ -158,10 +159,26 @@ static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *n
         return err;
 }
 
+/* Names and scopes were checked by the caller: none needs to be escaped. */
+static struct str name_detail(char *text, size_t size, struct str name, struct str scopes)
+{
+        int len = scopes.ptr ? snprintf(text, size, "{\"name\":\"%.*s\",\"scopes\":\"%.*s\"}", STR_ARGS(name), STR_ARGS(scopes))
+                             : snprintf(text, size, "{\"name\":\"%.*s\"}", STR_ARGS(name));
+        return (struct str){text, (size_t)len};
+}
+
 enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *key, int64_t *ret_id,
                               struct err_note *note)
 {
-        struct key_call add = {.call = {.run = add_key, .room_bytes = KEY_ROOM_BYTES}, .key = key};
+        char details[256];
+        struct key_call add = {
+                .call = {.run = add_key,
+                         .room_bytes = KEY_ROOM_BYTES,
+                         .audit = {.kind = AUDIT_KEY_ADDED,
+                                   .at_ms = key->created_at_ms,
+                                   .details = name_detail(details, sizeof details, key->name, key->scopes)}},
+                .key = key,
+        };
         enum err err = writer_call(db, &add.call, note);
         if (!err)
                 *ret_id = add.id;
@@ -187,7 +204,15 @@ static enum err revoke_key(struct store_call *call, sqlite3 *db, struct err_note
 enum err store_sqlite_revoke_key(struct store_sqlite *db, struct str name, int64_t now_ms,
                                  struct err_note *note)
 {
-        struct key_call revoke = {.call.run = revoke_key, .name = name, .now_ms = now_ms};
+        char details[256];
+        struct key_call revoke = {
+                .call = {.run = revoke_key,
+                         .audit = {.kind = AUDIT_KEY_REVOKED,
+                                   .at_ms = now_ms,
+                                   .details = name_detail(details, sizeof details, name, (struct str){0})}},
+                .name = name,
+                .now_ms = now_ms,
+        };
         return writer_call(db, &revoke.call, note);
 }
 
@@ -269,7 +294,20 @@ struct article_call {
         size_t count;
         struct str id;
         struct store_article_counts counts;
+        int64_t now_ms;
+        char details[64];
 };
+
+static void tell_audit(struct article_call *change, size_t added, size_t updated, size_t deleted)
+{
+        int len = snprintf(change->details, sizeof change->details, "{\"added\":%zu,\"updated\":%zu,\"deleted\":%zu}", added,
+                           updated, deleted);
+        change->call.audit = (struct audit_entry){
+                .kind = AUDIT_KNOWLEDGE_CHANGED,
+                .at_ms = change->now_ms,
+                .details = {change->details, (size_t)len},
+        };
+}
 
 static void bind_article(struct sqlite_binder *b, const struct store_article *article)
 {
@@ -363,7 +401,11 @@ static enum err put_articles(struct store_call *call, sqlite3 *db, struct err_no
         (void)sqlite3_finalize(stmts.find);
         (void)sqlite3_finalize(stmts.update);
         (void)sqlite3_finalize(stmts.insert);
-        return err || put->counts.added == 0 ? err : check_article_count(db, note);
+        if (!err && put->counts.added > 0)
+                err = check_article_count(db, note);
+        if (!err && put->counts.added + put->counts.updated > 0)
+                tell_audit(put, put->counts.added, put->counts.updated, 0);
+        return err;
 }
 
 /* The log holds a change before the database does. */
@@ -384,6 +426,7 @@ enum err store_sqlite_put_articles(struct store_sqlite *db, const struct store_a
                 .call = {.run = put_articles, .room_bytes = room_for(articles, count)},
                 .articles = articles,
                 .count = count,
+                .now_ms = count ? articles[0].updated_at_ms : 0,
         };
         enum err err = writer_call(db, &put.call, note);
         if (!err)
@@ -402,12 +445,14 @@ static enum err delete_article(struct store_call *call, sqlite3 *db, struct err_
         err = run_and_finalize(db, &b, note);
         if (!err && sqlite3_changes(db) == 0)
                 return err_set(note, ERR_NOT_FOUND, "there is no article with this id");
+        if (!err)
+                tell_audit(delete, 0, 0, 1);
         return err;
 }
 
-enum err store_sqlite_delete_article(struct store_sqlite *db, struct str id, struct err_note *note)
+enum err store_sqlite_delete_article(struct store_sqlite *db, struct str id, int64_t now_ms, struct err_note *note)
 {
-        struct article_call delete = {.call.run = delete_article, .id = id};
+        struct article_call delete = {.call.run = delete_article, .id = id, .now_ms = now_ms};
         return writer_call(db, &delete.call, note);
 }
 

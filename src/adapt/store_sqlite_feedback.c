@@ -68,7 +68,9 @@ void feedback_add(struct store *store, struct store_feedback *feedback)
 {
         struct feedback_call *add = alloc_zeroed(1, sizeof *add);
         *add = (struct feedback_call){
-                .call = {.run = write_feedback, .room_bytes = FEEDBACK_ROOM_BYTES},
+                .call = {.run = write_feedback,
+                         .room_bytes = FEEDBACK_ROOM_BYTES,
+                         .audit = {.kind = AUDIT_FEEDBACK_GIVEN, .at_ms = feedback->now_ms, .record = feedback->id}},
                 .feedback = feedback,
         };
         feedback->task.run = finish;

@@ -56,6 +56,7 @@ struct store_call {
         enum err *ret_result;
         enum err (*run)(struct store_call *call, sqlite3 *db, struct err_note *note);
         void (*committed)(struct store_call *call, struct store_sqlite *db); /* behind the commit; may be NULL */
+        struct audit_entry audit; /* of what it does, when it succeeds; run() may fill it in; at_ms 0: none */
         int64_t room_bytes; /* what it takes from the disk above the floor; 0: allowed below it, too */
         struct err_note *note;
         enum err result;
@@ -203,6 +204,9 @@ void review_change(struct store *store, struct store_review_change *change);
 void reviews_opened(struct store_sqlite *db, const struct pending *batch, size_t count);
 void compliance_find(struct store *store, struct store_compliance_query *query);
 void compliance_list(struct store *store, struct store_compliance_page *page);
+
+/* store_sqlite_audit.c */
+void audit_add(struct store *store, struct store_audit *audit);
 
 /* store_sqlite_feedback.c */
 void feedback_add(struct store *store, struct store_feedback *feedback);

@@ -232,6 +232,18 @@ static void tell_change(struct store_call *call, struct store_sqlite *db)
         db->config.on_conversation(db->config.arg, &change->conversation);
 }
 
+static struct audit_entry audit_of(const struct store_review_change *op)
+{
+        return (struct audit_entry){
+                .kind = AUDIT_REVIEW_CHANGED,
+                .at_ms = op->now_ms,
+                .actor = op->by,
+                .record = op->id,
+                .details = arena_format(op->arena, "{\"action\":\"%s\",\"version\":%lld}",
+                                        review_action_name(op->change.action), (long long)op->review.version),
+        };
+}
+
 static enum err run_change(struct store_call *call, sqlite3 *db, struct err_note *note)
 {
         struct change_call *change = list_item(call, struct change_call, call);
@@ -249,6 +261,8 @@ static enum err run_change(struct store_call *call, sqlite3 *db, struct err_note
                 err = find_conversation(change, db, note);
         if (!err)
                 err = review_row_find(db, op->id, op->arena, &op->review, note);
+        if (!err && change->to != REVIEW_STATUS_COUNT)
+                call->audit = audit_of(op);
         return err ? err : review_row_history(db, &op->review, op->arena, &op->history, note);
 }
 

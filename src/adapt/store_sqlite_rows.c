@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapt/store_sqlite_rows.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { SWEEP_SLICE = 256 }; /* keys looked at in a slice: under 1 ms of the writer's time */
+enum { DETAILS_MAX = 4096, SWEEP_SLICE = 256 }; /* keys looked at in a slice: under 1 ms of the writer's time */
 
 static const char *const texts[ROWS_COUNT] = {
         [ROWS_BEGIN] = "BEGIN IMMEDIATE",
@@ -12,8 +13,8 @@ static const char *const texts[ROWS_COUNT] = {
                 "INSERT INTO message(id, check_word, received_at, key_id, channel, category, intent,"
                 " secondary_intent, confidence, source, severity, request_id, is_refused, text, metadata,"
                 " customer_id, model, prompt_version, decision_path, is_cached, action, priority,"
-                " needs_review, article_id, answer, review_due_at)"
-                " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " needs_review, article_id, answer, review_due_at, audit_seq, audit_salt)"
+                " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         /* A live key is never overwritten: it belongs to an answer that somebody was promised. */
         [ROWS_IDEMPOTENCY] =
                 "INSERT INTO idempotency(key, fingerprint, message_row, expires_at) VALUES(?1,?2,?3,?4)"
@@ -38,10 +39,13 @@ static const char *const texts[ROWS_COUNT] = {
 enum err rows_open(struct rows *rows, sqlite3 *db, struct err_note *note)
 {
         *rows = (struct rows){.db = db};
+        buf_init(&rows->details, DETAILS_MAX);
         enum err err = outbox_rows_open(&rows->outbox, db, note);
         for (size_t i = 0; !err && i < ROWS_COUNT; i++)
                 err = sqlite_db_prepare(db, texts[i], &rows->stmts[i], note);
-        return err ? err : sla_rows_open(&rows->sla, db, note);
+        if (!err)
+                err = sla_rows_open(&rows->sla, db, note);
+        return err ? err : audit_log_open(&rows->audit, db, note);
 }
 
 void rows_close(struct rows *rows)
@@ -50,6 +54,8 @@ void rows_close(struct rows *rows)
                 (void)sqlite3_finalize(rows->stmts[i]);
         outbox_rows_close(&rows->outbox);
         sla_rows_close(&rows->sla);
+        audit_log_close(&rows->audit);
+        buf_deinit(&rows->details);
 }
 
 static enum err run(struct rows *rows, enum rows_stmt which, struct err_note *note)
@@ -68,12 +74,19 @@ static enum err run_bound(struct rows *rows, const struct sqlite_binder *b, stru
 
 enum err rows_begin(struct rows *rows, struct err_note *note)
 {
+        audit_log_begin(&rows->audit);
         return run(rows, ROWS_BEGIN, note);
 }
 
 enum err rows_commit(struct rows *rows, struct err_note *note)
 {
         return run(rows, ROWS_COMMIT, note);
+}
+
+void rows_rollback(struct rows *rows)
+{
+        sqlite_db_rollback(rows->db);
+        audit_log_rollback(&rows->audit);
 }
 
 static enum err write_message(struct rows *rows, const struct store_record *record, struct err_note *note)
@@ -110,7 +123,44 @@ static enum err write_message(struct rows *rows, const struct store_record *reco
                 bind_i64(&b, outcome->review.due_at_ms);
         else
                 bind_word(&b, NULL);
+        random_bytes(rows->salt, sizeof rows->salt);
+        bind_i64(&b, (int64_t)audit_log_next(&rows->audit));
+        bind_blob(&b, rows->salt, sizeof rows->salt);
         return run_bound(rows, &b, note);
+}
+
+/* What was decided, in words of ours alone. */
+static struct str write_details(struct buf *buf, const struct verdict *verdict)
+{
+        struct json_writer w = {.buf = buf};
+        buf_reset(buf);
+        json_open(&w, '{');
+        json_member(&w, "category", str_from(category_name(verdict->category)));
+        json_member(&w, "severity", str_from(severity_name(verdict->severity)));
+        json_member(&w, "source", str_from(source_name(verdict->source)));
+        json_member(&w, "model", verdict->model);
+        json_member(&w, "prompt_version", verdict->prompt_version);
+        json_close(&w, '}');
+        return buf_str(buf);
+}
+
+/* The digest says what was stored to whoever has the row and its salt, and nothing to others. */
+static enum err write_audit(struct rows *rows, const struct store_record *record, struct err_note *note)
+{
+        char actor[32];
+        const struct str parts[] = {{(const char *)rows->salt, sizeof rows->salt}, record->text.safe, record->metadata.safe,
+                                    record->answer.safe};
+        struct digest digest = digest_sha256_parts(parts, sizeof parts / sizeof *parts);
+        snprintf(actor, sizeof actor, "key#%lld", (long long)record->key_id);
+        const struct audit_entry entry = {
+                .kind = AUDIT_RECORD_CREATED,
+                .at_ms = record->received_at_ms,
+                .actor = record->key_id ? str_from(actor) : (struct str){0},
+                .record = record->id,
+                .digest = &digest,
+                .details = write_details(&rows->details, &record->outcome->verdict),
+        };
+        return audit_log_append(&rows->audit, &entry, note);
 }
 
 static enum err write_idempotency(struct rows *rows, const struct store_record *record, int64_t now_ms,
@@ -204,7 +254,7 @@ enum err rows_write(struct rows *rows, const struct store_record *record, int64_
                 err = sla_rows_add(&rows->sla, record, note);
         if (!err && outcome->notice_count)
                 err = outbox_rows_write(&rows->outbox, record, note);
-        return err;
+        return err ? err : write_audit(rows, record, note);
 }
 
 enum err rows_probe(struct rows *rows, struct err_note *note)
@@ -259,7 +309,7 @@ enum err rows_sweep(struct rows *rows, int64_t now_ms, bool *ret_is_done, struct
                 if (!err)
                         err = rows_commit(rows, note);
                 if (err)
-                        sqlite_db_rollback(rows->db);
+                        rows_rollback(rows);
         }
         *ret_is_done = !rows->is_sweeping;
         return err;

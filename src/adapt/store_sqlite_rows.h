@@ -3,6 +3,7 @@
 #ifndef ADAPT_STORE_SQLITE_ROWS_H
 #define ADAPT_STORE_SQLITE_ROWS_H
 
+#include "adapt/audit_log.h"
 #include "adapt/sqlite_db.h"
 #include "adapt/store_sqlite_outbox.h"
 #include "adapt/store_sqlite_sla.h"
@@ -28,6 +29,9 @@ struct rows {
         sqlite3_stmt *stmts[ROWS_COUNT];
         struct outbox_rows outbox;
         struct sla_rows sla;
+        struct audit_log audit;
+        unsigned char salt[16]; /* of the record that is being written */
+        struct buf details;     /* of its audit entry */
         struct digest swept; /* how far the sweep for expired idempotency keys has come */
         bool is_sweeping;
 };
@@ -37,6 +41,7 @@ void rows_close(struct rows *rows);
 
 enum err rows_begin(struct rows *rows, struct err_note *note) MUST_USE;
 enum err rows_commit(struct rows *rows, struct err_note *note) MUST_USE;
+void rows_rollback(struct rows *rows);
 
 /* Inside a transaction. After a failure the record may have left rows behind, so that the
  * transaction must be rolled back, also when the error is of this record only. */

@@ -129,6 +129,15 @@ static const char *const steps[] = {
         " acknowledge_by)"
         " SELECT r.message_row, r.severity, m.received_at, r.due_at, r.due_at, 0,"
         " r.due_at <= unixepoch() * 1000, 0, 0 FROM review r JOIN message m ON m.id = r.message_row;",
+
+        /* 7: the audit log (adapt/audit_log.h). A message knows its entry's place and the salt of the digest there,
+         * without which nobody can tell what was digested. */
+        "CREATE TABLE audit(seq INTEGER PRIMARY KEY, entry TEXT NOT NULL) STRICT;"
+        "CREATE TABLE audit_tile("
+        " level INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL,"
+        " PRIMARY KEY(level, number)) STRICT, WITHOUT ROWID;"
+        "ALTER TABLE message ADD COLUMN audit_seq INTEGER;"
+        "ALTER TABLE message ADD COLUMN audit_salt BLOB;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

@@ -318,10 +318,19 @@ static enum err run_change(struct store_call *call, sqlite3 *db, struct err_note
         enum err err = find(stmts, op->id, &everybody, op->arena, &op->ticket, note);
         if (!err)
                 err = check(op, note);
+        int64_t version = op->ticket.version;
         if (!err)
                 err = apply(stmts, op, note);
         if (!err)
                 err = find(stmts, op->id, &everybody, op->arena, &op->ticket, note);
+        if (!err && op->ticket.version != version)
+                call->audit = (struct audit_entry){
+                        .kind = AUDIT_TICKET_CHANGED,
+                        .at_ms = op->now_ms,
+                        .actor = op->by,
+                        .record = op->id,
+                        .details = arena_format(op->arena, "{\"version\":%lld}", (long long)op->ticket.version),
+                };
         return err ? err : read_history(stmts, &op->ticket, op->arena, &op->history, note);
 }
 

@@ -179,7 +179,7 @@ static enum err write_all(struct writer *writer, struct pending *batch, size_t c
         if (!err)
                 err = rows_commit(&writer->rows, note);
         if (err)
-                sqlite_db_rollback(writer->db);
+                rows_rollback(&writer->rows);
         return err;
 }
 
@@ -278,10 +278,12 @@ static enum err run_call(struct store_sqlite *db, struct store_call *call, struc
         enum err err = rows_begin(&writer->rows, note);
         if (!err)
                 err = call->run(call, writer->db, note);
+        if (!err && call->audit.at_ms)
+                err = audit_log_append(&writer->rows.audit, &call->audit, note);
         if (!err)
                 err = rows_commit(&writer->rows, note);
         if (err)
-                sqlite_db_rollback(writer->db);
+                rows_rollback(&writer->rows);
         return err;
 }
 

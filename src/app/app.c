@@ -137,11 +137,19 @@ static void log_started(const struct parts *parts, struct str address)
         snapshot_unpin(snapshot);
 }
 
+static int64_t run_checkpoint(void *arg)
+{
+        struct parts *parts = arg;
+        parts_make_checkpoint(parts);
+        return (int64_t)parts->settings->audit_checkpoint_interval_s * 1000;
+}
+
 static enum err start_jobs(struct parts *parts, struct err_note *note)
 {
         parts->job_table[JOB_MEMORY] = (struct job){"memory", memory_keeper_run, &parts->memory_keeper};
         sla_watch_init(&parts->sla, store_sqlite_sla(parts->db), parts->snapshots, system_clock());
         parts->job_table[JOB_SLA] = (struct job){"sla", sla_watch_run, &parts->sla};
+        parts->job_table[JOB_CHECKPOINT] = (struct job){"checkpoint", run_checkpoint, parts};
         parts->jobs = jobs_start(parts->job_table, JOB_COUNT);
         return parts->jobs ? ERR_OK : err_set(note, ERR_UNAVAILABLE, "no thread for the jobs");
 }

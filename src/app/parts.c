@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <stdio.h>
 
 enum { KEYS_ARENA_BYTES = 64 << 20, READS_IN_FLIGHT = 256, HANDOFF_MAX = 100000 };
 
@@ -97,6 +98,38 @@ static enum err open_store(struct parts *parts, struct err_note *note)
         return err;
 }
 
+void parts_audit(struct parts *parts, enum audit_kind kind, struct str details)
+{
+        struct err_note note;
+        const struct audit_entry entry = {
+                .kind = kind, .at_ms = clock_wall_ms(system_clock()), .actor = STR("server"), .details = details};
+        if (store_sqlite_audit(parts->db, &entry, &note) != ERR_OK)
+                LOG(FAULT, log_note("reason", &note));
+}
+
+void parts_make_checkpoint(struct parts *parts)
+{
+        struct audit_checkpoint checkpoint;
+        struct err_note note;
+        const char *path = parts->settings->audit_checkpoint_file;
+        if (!*path || audit_proof_checkpoint(parts->db, &checkpoint, NULL) != ERR_OK || checkpoint.size == parts->checkpoint_size)
+                return;
+        if (audit_proof_append(parts->db, &parts->audit_key, path, &checkpoint, &note) != ERR_OK) {
+                LOG(CHECKPOINT_FAILED, log_note("reason", &note));
+                return;
+        }
+        parts->checkpoint_size = checkpoint.size;
+        LOG(CHECKPOINT_MADE, log_i64("size", (int64_t)checkpoint.size));
+}
+
+/* A version is ours: letters, digits, dots. */
+static void audit_version(struct parts *parts, enum audit_kind kind, struct str version)
+{
+        char details[128];
+        int len = snprintf(details, sizeof details, "{\"version\":\"%.*s\"}", STR_ARGS(version));
+        parts_audit(parts, kind, (struct str){details, (size_t)len});
+}
+
 static const char *policy_directory(const struct parts *parts)
 {
         const char *directory = parts->settings->policy_dir;
@@ -111,6 +144,7 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note)
                 return err;
         LOG(POLICY_LOADED, log_safe("policy_version", (struct safe_text){policy_facts(policy)->version}));
         sla_watch_policy(&policy_facts(policy)->sla);
+        audit_version(parts, AUDIT_POLICY_CHANGED, policy_facts(policy)->version);
         snapshot_replace_policy(parts->snapshots, policy);
         return ERR_OK;
 }
@@ -143,6 +177,7 @@ enum err parts_load_model(struct parts *parts, struct err_note *note)
         if (err)
                 return err;
         tell_model(model);
+        audit_version(parts, AUDIT_MODEL_CHANGED, model_version(model));
         snapshot_replace_model(parts->snapshots, model);
         return ERR_OK;
 }
@@ -267,6 +302,8 @@ static enum err open_snapshots(struct parts *parts, struct err_note *note)
         }
         sla_watch_policy(&policy_facts(policy)->sla);
         readiness_set(&parts->readiness, PART_POLICY, PART_OK, ERR_OK);
+        audit_version(parts, AUDIT_POLICY_CHANGED, policy_facts(policy)->version);
+        audit_version(parts, AUDIT_MODEL_CHANGED, model_version(model));
         parts->snapshots = snapshot_holder_new(policy, model, index);
         return ERR_OK;
 }
@@ -281,6 +318,8 @@ enum err parts_open(struct parts *parts, struct err_note *note)
         parts->claims = claims_new(settings->idempotency_max_claims);
         parts->handoff = handoff_new(HANDOFF_MAX);
         enum err err = data_dir_digest_key(parts->directory, &parts->digest_key, note);
+        if (!err)
+                err = audit_key_open(data_dir_path(parts->directory), &parts->audit_key, note);
         if (!err)
                 err = open_store(parts, note);
         if (!err)
@@ -302,6 +341,9 @@ void parts_close(struct parts *parts)
         otlp_close(parts->otlp);
         snapshot_holder_free(parts->snapshots);
         keyring_holder_free(parts->keyrings);
+        if (parts->db)
+                parts_make_checkpoint(parts);
+        audit_key_wipe(&parts->audit_key);
         store_sqlite_close(parts->db);
         data_dir_close(parts->directory);
         rate_limit_free(parts->rate_limit);

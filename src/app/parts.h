@@ -4,6 +4,7 @@
 #define APP_PARTS_H
 
 #include "adapt/admin_store.h"
+#include "adapt/audit_proof.h"
 #include "adapt/data_dir.h"
 #include "adapt/store_sqlite.h"
 #include "api/api.h"
@@ -21,7 +22,7 @@
 enum { APP_MAX_WORKERS = 256 };
 
 /* What runs by the clock (app/jobs.h), in the order of the table in app.c. */
-enum { JOB_MEMORY, JOB_SLA, JOB_COUNT };
+enum { JOB_MEMORY, JOB_SLA, JOB_CHECKPOINT, JOB_COUNT };
 
 struct parts {
         const struct settings *settings;
@@ -55,6 +56,8 @@ struct parts {
         struct timer control_idle_check;
         struct memory_keeper memory_keeper;
         struct sla_watch sla;
+        struct audit_key audit_key;
+        uint64_t checkpoint_size; /* of the last one that was made */
         struct job job_table[JOB_COUNT];
         struct jobs *jobs;
 };
@@ -70,6 +73,12 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note) MUST_USE;
 enum err parts_load_keys(struct parts *parts, struct err_note *note) MUST_USE;
 enum err parts_load_knowledge(struct parts *parts, struct err_note *note) MUST_USE;
 enum err parts_load_model(struct parts *parts, struct err_note *note) MUST_USE;
+
+/* Appends a checkpoint of the audit log to its file, where there is one and something new to attest. */
+void parts_make_checkpoint(struct parts *parts);
+
+/* An entry of the audit log by the server itself; a failure is logged. */
+void parts_audit(struct parts *parts, enum audit_kind kind, struct str details);
 
 /* The control socket and its thread. */
 enum err control_start(struct parts *parts, struct err_note *note) MUST_USE;

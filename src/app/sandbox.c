@@ -73,12 +73,25 @@ static enum err allow_upstream(int rules, const struct settings *settings, struc
         return err ? err : allow_rotated(rules, settings->llm_api_key_file, note);
 }
 
+/* Created when it is not there yet: Landlock's rules are for files that are. */
+static enum err allow_appended(int rules, const char *path, struct err_note *note)
+{
+        int fd = *path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+        if (*path && fd < 0)
+                return err_set(note, ERR_IO, "%s: cannot be opened: %s", path, strerrordesc_np(errno));
+        if (fd >= 0)
+                close(fd);
+        return allow(rules, path, WRITE_FILE, note);
+}
+
 static enum err allow_settings(int rules, const struct settings *settings, struct err_note *note)
 {
         static const char *const variables[] = {"CREDENTIALS_DIRECTORY", "SSL_CERT_FILE", "SSL_CERT_DIR"};
         enum err err = allow(rules, settings->data_dir, WRITE_TREE, note);
         if (!err)
                 err = allow(rules, settings->policy_dir, READ_TREE, note);
+        if (!err)
+                err = allow_appended(rules, settings->audit_checkpoint_file, note);
         if (!err)
                 err = allow_upstream(rules, settings, note);
         for (size_t i = 0; !err && i < settings->upstream_count; i++)

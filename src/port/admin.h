@@ -15,6 +15,11 @@
  * kb.delete {"id"} -> {"id"}
  * kb.search {"query"[,"limit"]} -> {"hits":[{"id","title","url","score"}]}
  * feedback.list {} -> {"rows":[{"text","category"[,"intent"]}]}: rows as `triaged train` reads them
+ * audit.key {} -> {"verifier"}
+ * audit.checkpoint {} -> {"checkpoint","size"}: a signed note
+ * audit.read {"first"} -> {"lines","count"}: entries from that one on, a line each; from 0 on it is an entry itself
+ * audit.prove {"seq"} or {"record"} -> {"seq","entry","path","checkpoint","size"}
+ * audit.prove {"old_size"} -> {"old_size","path","checkpoint","size"}
  * model.list {} -> {"models":[{"version","is_active","made_at"}]}, the built-in model first
  * model.add {"model"} -> {"version"}: the bytes of a model file in hexadecimal digits
  * model.activate {"version"} -> {"version"}

@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/ident.h"
 #include "base/task.h"
+#include "core/audit.h"
 #include "core/message.h"
 #include "core/outcome.h"
 #include "core/record_id.h"
@@ -102,6 +103,14 @@ struct store_feedback {
         enum err result;
         void (*done)(struct store_feedback *feedback);
 };
+/* An entry of the audit log on its own: of a read, which must not be answered before it is `done`. */
+struct store_audit {
+        struct task task;
+        struct audit_entry entry;
+        enum err result;
+        void (*done)(struct store_audit *audit);
+};
+
 /* port/store_ticket.h */
 struct store_ticket_query;
 struct store_tickets_query;
@@ -125,6 +134,7 @@ struct store_ops {
         void (*find_compliance)(struct store *store, struct store_compliance_query *query);
         void (*list_compliance)(struct store *store, struct store_compliance_page *page);
         void (*add_feedback)(struct store *store, struct store_feedback *feedback);
+        void (*audit)(struct store *store, struct store_audit *audit);
         void (*find_ticket)(struct store *store, struct store_ticket_query *query);
         void (*list_tickets)(struct store *store, struct store_tickets_query *query);
         void (*change_ticket)(struct store *store, struct store_ticket_change *change);

@@ -427,8 +427,8 @@ static void articles_are_put_once_and_only_changes_count(void **state)
         assert_str_equal(loaded[0].url, "/r");
         assert_null(loaded[1].tags.ptr);
         assert_int_equal(loaded[1].updated_at_ms, 2);
-        assert_ok(store_sqlite_delete_article(fixture.db, STR("a"), NULL));
-        assert_int_equal(store_sqlite_delete_article(fixture.db, STR("a"), NULL), ERR_NOT_FOUND);
+        assert_ok(store_sqlite_delete_article(fixture.db, STR("a"), 1, NULL));
+        assert_int_equal(store_sqlite_delete_article(fixture.db, STR("a"), 1, NULL), ERR_NOT_FOUND);
         assert_ok(store_sqlite_count_articles(fixture.db, &count, NULL));
         assert_int_equal(count, 1);
 }

@@ -127,7 +127,7 @@ static void below_the_floor_administration_takes_no_room_and_cures_nothing(void 
         assert_int_equal(store_sqlite_add_key(fixture.db, &key, &id, &note), ERR_NO_SPACE);
         /* What takes no room is done, and does not make the store look well. */
         assert_ok(store_sqlite_revoke_key(fixture.db, STR("shop"), 5, NULL));
-        assert_ok(store_sqlite_delete_article(fixture.db, STR("a"), NULL));
+        assert_ok(store_sqlite_delete_article(fixture.db, STR("a"), 1, NULL));
         assert_int_equal(health().err, ERR_NO_SPACE);
         assert_int_equal(fixture.health_changes, 1);
 }
@@ -219,7 +219,7 @@ static void damage_met_while_running_is_final(void **state)
         assert_int_equal(commit_one(sample_init(0)), ERR_CORRUPT);
         assert_int_equal(commit_one(sample_of_safety(1, SEVERITY_URGENT, 5000)), ERR_CORRUPT);
         struct err_note note;
-        assert_int_equal(store_sqlite_delete_article(fixture.db, STR("a"), &note), ERR_CORRUPT);
+        assert_int_equal(store_sqlite_delete_article(fixture.db, STR("a"), 1, &note), ERR_CORRUPT);
 }
 
 /* Stands before the C library's own, for SQLite too. */
@@ -292,7 +292,7 @@ static void a_new_database_is_private_and_has_its_version(void **state)
         struct stat st;
         assert_int_equal(stat(database(), &st), 0);
         assert_int_equal(st.st_mode & 0777, 0600);
-        assert_int_equal(number("PRAGMA user_version"), 6);
+        assert_int_equal(number("PRAGMA user_version"), 7);
         assert_int_equal(number("PRAGMA application_id"), 0x54524941);
         assert_true(health().is_ready);
         assert_int_equal(fixture.health_changes, 0);

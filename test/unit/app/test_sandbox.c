@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static char top[] = "/tmp/triaged-sandbox-XXXXXX";
-static char data[64], keys[64], key[80], outside[64];
+static char data[64], keys[64], key[80], outside[64], none[] = "";
 
 static void write_file(const char *path)
 {
@@ -170,7 +170,7 @@ static unsigned what_holds(const struct settings *settings)
 static struct settings settings_of(bool has_sandbox)
 {
         return (struct settings){.security_sandbox = has_sandbox, .data_dir = data, .policy_dir = keys, .llm_ca_file = key,
-                                 .llm_api_key_file = key};
+                                 .llm_api_key_file = key, .audit_checkpoint_file = none};
 }
 
 static void serving_is_possible_and_nothing_else(void **state)
