@@ -6,6 +6,12 @@
 
 enum { PAGE_ENTRIES = 1000, PAGE_MAX_BYTES = 32 << 20 };
 
+enum err admin_audit_reading(struct operation *op, enum audit_kind kind, struct record_id record)
+{
+        const struct audit_entry entry = {.kind = kind, .at_ms = op->now_ms, .actor = STR("cli"), .record = record};
+        return store_sqlite_audit(op->db, &entry, op->note);
+}
+
 static enum err sign(struct operation *op, const struct audit_checkpoint *checkpoint)
 {
         struct audit_key key;
@@ -54,8 +60,7 @@ enum err admin_audit_read(struct operation *op)
         uint64_t first = 0;
         size_t count = 0;
         (void)number_argument(op, "first", &first);
-        const struct audit_entry entry = {.kind = AUDIT_LOG_EXPORTED, .at_ms = op->now_ms};
-        enum err err = first == 0 ? store_sqlite_audit(op->db, &entry, op->note) : ERR_OK;
+        enum err err = first == 0 ? admin_audit_reading(op, AUDIT_LOG_EXPORTED, (struct record_id){0}) : ERR_OK;
         if (err)
                 return err;
         buf_init(&lines, PAGE_MAX_BYTES);

@@ -41,6 +41,8 @@ enum err admin_review_change(struct operation *op);
 enum err admin_compliance_export(struct operation *op);
 
 /* admin_audit.c */
+/* Enters a read by the command line; before it nothing may be disclosed. */
+enum err admin_audit_reading(struct operation *op, enum audit_kind kind, struct record_id record);
 enum err admin_audit_key(struct operation *op);
 enum err admin_audit_checkpoint(struct operation *op);
 enum err admin_audit_read(struct operation *op);

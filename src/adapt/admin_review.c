@@ -25,7 +25,9 @@ enum err admin_review_list(struct operation *op)
                         return err_set(op->note, ERR_INVALID, "%.*s %s", STR_ARGS(name),
                                        message ? message : "is no filter of reviews");
         }
-        enum err err = store_sqlite_list_reviews(op->db, &query, op->note);
+        enum err err = admin_audit_reading(op, AUDIT_RECORDS_LISTED, (struct record_id){0});
+        if (!err)
+                err = store_sqlite_list_reviews(op->db, &query, op->note);
         if (!err)
                 review_write_page(&op->result, op->arena, &query.page);
         return err;
@@ -48,6 +50,8 @@ enum err admin_review_show(struct operation *op)
 {
         struct store_review_query query = {.arena = op->arena};
         enum err err = read_id(op, &query.id);
+        if (!err)
+                err = admin_audit_reading(op, AUDIT_RECORD_READ, query.id);
         if (!err)
                 err = store_sqlite_find_review(op->db, &query, op->note);
         if (!err)
@@ -133,6 +137,8 @@ enum err admin_compliance_export(struct operation *op)
         bool is_csv = str_equal(text_argument(op, op->arguments, "format"), STR("csv"));
         struct buf text;
         enum err err = read_export(op, &page.filter);
+        if (!err)
+                err = admin_audit_reading(op, AUDIT_RECORDS_EXPORTED, (struct record_id){0});
         if (!err)
                 err = store_sqlite_page_compliance(op->db, &page, op->note);
         if (err)

@@ -51,10 +51,14 @@ static void listed(struct store_compliance_page *page)
         detached_free(&compliance_call->base);
 }
 
+static void start_list(struct detached *base, struct store *store)
+{
+        store->ops->list_compliance(store, &list_item(base, struct compliance_call, base)->op.page);
+}
+
 void compliance_list_handle(struct call *call)
 {
         struct problem_faults faults = {0};
-        struct store *store = call->api->config.env.store;
         struct compliance_call *compliance_call = compliance_call_new(call);
         struct store_compliance_page *page = &compliance_call->op.page;
         struct str rest = call->request->query, name, value;
@@ -71,8 +75,7 @@ void compliance_list_handle(struct call *call)
                 detached_refuse(&compliance_call->base, &faults);
                 return;
         }
-        detached_wait(&compliance_call->base);
-        store->ops->list_compliance(store, page);
+        detached_read_audited(&compliance_call->base, AUDIT_RECORDS_EXPORTED, (struct record_id){0}, start_list);
 }
 
 /* ---- GET /api/v1/compliance/ID ---- */
@@ -92,10 +95,14 @@ static void found(struct store_compliance_query *query)
         detached_free(&compliance_call->base);
 }
 
+static void start_look_up(struct detached *base, struct store *store)
+{
+        store->ops->find_compliance(store, &list_item(base, struct compliance_call, base)->op.look_up);
+}
+
 void compliance_handle(struct call *call)
 {
         struct record_id id;
-        struct store *store = call->api->config.env.store;
         if (!call_record_id(call, STR("cmp_"), &id)) {
                 call_problem(call, PROBLEM_NOT_FOUND, NULL);
                 return;
@@ -103,6 +110,5 @@ void compliance_handle(struct call *call)
         struct compliance_call *compliance_call = compliance_call_new(call);
         compliance_call->op.look_up =
                 (struct store_compliance_query){.id = id, .arena = &compliance_call->base.arena, .done = found};
-        detached_wait(&compliance_call->base);
-        store->ops->find_compliance(store, &compliance_call->op.look_up);
+        detached_read_audited(&compliance_call->base, AUDIT_RECORD_READ, id, start_look_up);
 }

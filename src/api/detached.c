@@ -10,7 +10,8 @@ void *detached_new(struct call *call, size_t bytes, size_t max_bytes)
         arena_init(&arena, max_bytes);
         struct detached *detached = arena_zeroed(&arena, bytes);
         assert(detached);
-        *detached = (struct detached){.arena = arena, .busy = call->api->config.env.busy, .call = call};
+        *detached = (struct detached){.arena = arena, .busy = call->api->config.env.busy, .call = call,
+                                       .store = call->api->config.env.store};
         ++*detached->busy;
         return detached;
 }
@@ -39,6 +40,35 @@ struct call *detached_wake(struct detached *detached)
         if (detached->call)
                 exchange_on_cancel(detached->call->exchange, NULL, NULL);
         return detached->call;
+}
+
+static void audited(struct store_audit *audit)
+{
+        struct detached *detached = list_item(audit, struct detached, audit);
+        struct call *call = detached_wake(detached);
+        if (call && audit->result == ERR_OK) {
+                detached_wait(detached);
+                detached->start(detached, detached->store);
+                return;
+        }
+        if (call)
+                call_problem(call, problem_of(audit->result), NULL);
+        detached_free(detached);
+}
+
+void detached_read_audited(struct detached *detached, enum audit_kind kind, struct record_id record,
+                           detached_start *start)
+{
+        detached->start = start;
+        detached->audit = (struct store_audit){
+                .entry = {.kind = kind,
+                          .at_ms = clock_wall_ms(loop_clock(detached->call->api->loop)),
+                          .actor = detached_key_name(detached),
+                          .record = record},
+                .done = audited,
+        };
+        detached_wait(detached);
+        detached->store->ops->audit(detached->store, &detached->audit);
 }
 
 void detached_refuse(struct detached *detached, const struct problem_faults *faults)

@@ -8,10 +8,16 @@
 
 #include "api/call.h"
 
+struct detached;
+typedef void detached_start(struct detached *detached, struct store *store);
+
 struct detached {
         struct arena arena; /* owns, also the struct that begins with this one */
         size_t *busy;
         struct call *call; /* NULL once the client is gone */
+        struct store *store;
+        struct store_audit audit; /* of what is read */
+        detached_start *start;
 };
 
 /* A zeroed block of so many bytes that begins with a `struct detached`; its arena holds at most `max_bytes`. */
@@ -20,6 +26,11 @@ void detached_free(struct detached *detached);
 
 /* Before the operation starts: from now on the client may go. */
 void detached_wait(struct detached *detached);
+
+/* Enters in the audit log that the caller reads the record (row 0: several), and starts the operation when that is
+ * durable: nothing is disclosed before. Frees when it cannot be. */
+void detached_read_audited(struct detached *detached, enum audit_kind kind, struct record_id record,
+                           detached_start *start);
 
 /* When it is done: the client's call, NULL when it is gone. */
 struct call *detached_wake(struct detached *detached);

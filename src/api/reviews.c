@@ -62,10 +62,14 @@ static void read_filter(struct review_call *review_call, struct problem_faults *
         }
 }
 
+static void start_list(struct detached *base, struct store *store)
+{
+        store->ops->list_reviews(store, &list_item(base, struct review_call, base)->op.list);
+}
+
 void reviews_handle(struct call *call)
 {
         struct problem_faults faults = {0};
-        struct store *store = call->api->config.env.store;
         struct review_call *review_call = review_call_new(call, PAGE_ARENA_BYTES);
         struct store_reviews_query *query = &review_call->op.list;
         *query = (struct store_reviews_query){.viewer = call_viewer(call),
@@ -77,8 +81,7 @@ void reviews_handle(struct call *call)
                 detached_refuse(&review_call->base, &faults);
                 return;
         }
-        detached_wait(&review_call->base);
-        store->ops->list_reviews(store, query);
+        detached_read_audited(&review_call->base, AUDIT_RECORDS_LISTED, (struct record_id){0}, start_list);
 }
 
 /* ---- GET /api/v1/reviews/ID ---- */
@@ -103,10 +106,14 @@ static void looked_up(struct store_review_query *query)
         detached_free(&review_call->base);
 }
 
+static void start_look_up(struct detached *base, struct store *store)
+{
+        store->ops->find_review(store, &list_item(base, struct review_call, base)->op.look_up);
+}
+
 void review_handle(struct call *call)
 {
         struct record_id id;
-        struct store *store = call->api->config.env.store;
         if (!call_record_id(call, STR("rev_"), &id)) {
                 call_problem(call, PROBLEM_NOT_FOUND, NULL);
                 return;
@@ -114,8 +121,7 @@ void review_handle(struct call *call)
         struct review_call *review_call = review_call_new(call, REVIEW_ARENA_BYTES);
         review_call->op.look_up =
                 (struct store_review_query){.id = id, .arena = &review_call->base.arena, .done = looked_up};
-        detached_wait(&review_call->base);
-        store->ops->find_review(store, &review_call->op.look_up);
+        detached_read_audited(&review_call->base, AUDIT_RECORD_READ, id, start_look_up);
 }
 
 /* ---- POST /api/v1/reviews/ID/claim, release, resolve, reopen ---- */
