@@ -72,7 +72,7 @@ def profile_instructions(bench, binary):
     wrapper.write_text(f"#!/bin/sh\nexec valgrind -q --tool=callgrind --instr-atstart=no --callgrind-out-file={out} {binary} \"$@\"\n")
     wrapper.chmod(0o755)
     bench.args.binary = str(wrapper)
-    process, port = bench.start_triaged(1)
+    process, port = bench.start_triaged(1, SECURITY_SANDBOX="false")  # valgrind is steered through files and pipes
     load(bench, port, CALLGRIND_RATE)
 
     def switch(state):

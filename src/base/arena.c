@@ -160,10 +160,12 @@ struct str arena_format(struct arena *arena, const char *format, ...)
         va_start(args, format);
         va_list again;
         va_copy(again, args);
-        int len = vsnprintf(NULL, 0, format, args);
+        /* Where the next piece will stand: most texts fit there and are printed once. */
+        size_t room = (size_t)(arena->end - arena->next);
+        int len = vsnprintf(arena->next, room, format, args);
         va_end(args);
         char *text = len < 0 ? NULL : arena_alloc(arena, (size_t)len + 1);
-        if (text)
+        if (text && (size_t)len >= room)
                 vsnprintf(text, (size_t)len + 1, format, again);
         va_end(again);
         return (struct str){text, text ? (size_t)len : 0};
