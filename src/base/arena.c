@@ -62,7 +62,7 @@ static struct arena_block *block_new(size_t bytes)
 
 static void block_free(struct arena_block *block)
 {
-        if (block->bytes != FIRST_BLOCK || kept.count >= ARENA_KEPT_BLOCKS) {
+        if (block->bytes != FIRST_BLOCK || kept.count + 1 > ARENA_KEPT_BLOCKS) {
                 free(block);
                 return;
         }
