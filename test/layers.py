@@ -41,7 +41,7 @@ SYSTEM = set('''
 SYSTEM_CXX = set('algorithm array cstddef cstdint cstdio cstdlib cstring memory new string string_view vector'.split())
 
 # Files that may hold a lock; a trailing / is a folder.
-MAY_LOCK = '''guard/ policy/snapshot. policy/policy. api/keyring. api/control. adapt/ app/ base/metric. base/hash. net/loop.
+MAY_LOCK = '''guard/ policy/snapshot. policy/policy. api/keyring. api/control. adapt/ app/ base/metric. base/hash. base/arena. net/loop.
     net/lookup. net/work. cli/batches.'''.split()
 
 # A request lives in its arena. What lives as long as the process is made here.
