@@ -24,7 +24,7 @@ def set_chain(policy, urgent="[]", high="[]", urgent_minutes="5"):
 
 def told(server):
     """What the outbox holds, in order: (event, connector)."""
-    return server.rows("SELECT action, external_system FROM outbox ORDER BY id")
+    return server.rows("SELECT event, connector FROM outbox ORDER BY id")
 
 
 def pass_time(server, minutes):
@@ -51,10 +51,11 @@ def test_nobody_is_told_until_the_policy_names_somebody(make_server, policy):
     record = server.decide(DANGER)
     server.decide(SIDE_EFFECT)
     assert told(server) == [("review.created", "pager"), ("review.created", "mail")]
-    payload = json.loads(server.rows("SELECT payload FROM outbox ORDER BY id")[0][0])
+    envelope = json.loads(server.rows("SELECT payload FROM outbox ORDER BY id")[0][0])
+    payload = envelope["data"]
+    assert envelope["type"] == "review.created"
     assert payload["message_id"] == record["message_id"] and payload["compliance_id"] == record["compliance"]["id"]
     assert payload["severity"] == "urgent" and payload["due_at"] == record["compliance"]["due_at"]
-    assert "chest" not in json.dumps(payload)
 
 
 def test_a_chain_with_a_mistake_is_refused_with_its_line(make_server, policy):
@@ -77,6 +78,8 @@ def test_each_event_comes_once_also_over_restarts(make_server, policy):
         expected += news
         wait_until(lambda: told(server) == expected, what=f"{news} in {told(server)}")
     breached = wait_until(lambda: server.events("review_breached"), what="the log line")
+    payload = server.rows("SELECT payload FROM outbox ORDER BY id DESC")[0][0]
+    assert json.loads(payload)["data"]["message_id"] == record["message_id"] and "chest" not in payload
     assert len(breached) == 1 and breached[0]["message_id"] == record["message_id"]
     assert breached[0]["severity"] == "urgent" and breached[0]["connectors"] == 1
     metrics = wait_until(lambda: (m := server.metrics())['triaged_reviews_overdue{severity="urgent"}'] == 1 and m)
