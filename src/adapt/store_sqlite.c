@@ -292,6 +292,8 @@ enum err store_sqlite_open(const struct store_sqlite_config *config, struct stor
         if (!err)
                 err = admin_reader_open(db, note);
         if (!err)
+                err = outbox_delivery_open(db, note);
+        if (!err)
                 err = checkpointer_open(db, note);
         if (!err && pthread_create(&db->writer.thread, NULL, writer_main, db) != 0)
                 err = err_set(note, ERR_UNAVAILABLE, "cannot start the store's writer thread");

@@ -31,26 +31,6 @@ void admin_reader_close(struct store_sqlite *db)
         pthread_mutex_destroy(&db->admin_reader.lock);
 }
 
-/* A statement for one use, stepped once. */
-static enum err prepare(sqlite3 *db, const char *sql, struct sqlite_binder *ret_binder, struct err_note *note)
-{
-        sqlite3_stmt *stmt;
-        enum err err = sqlite_db_prepare(db, sql, &stmt, note);
-        if (!err)
-                *ret_binder = (struct sqlite_binder){.stmt = stmt};
-        return err;
-}
-
-static enum err run_and_finalize(sqlite3 *db, struct sqlite_binder *b, struct err_note *note)
-{
-        int code = b->code;
-        if (code == SQLITE_OK)
-                code = sqlite_db_run(b->stmt);
-        enum err err = code == SQLITE_OK ? ERR_OK : sqlite_db_err(db, code, note);
-        (void)sqlite3_finalize(b->stmt);
-        return err;
-}
-
 /* ---- Lists ---- */
 
 /* Reads one row into the element at `ret_row`; false when the arena is full. */
@@ -67,7 +47,7 @@ static enum err read_rows(sqlite3 *db, const struct list_query *query, struct ar
                           size_t count, struct err_note *note)
 {
         struct sqlite_binder b;
-        enum err err = prepare(db, query->rows_sql, &b, note);
+        enum err err = sqlite_once(db, query->rows_sql, &b, note);
         if (err)
                 return err;
         int code = SQLITE_ROW;
@@ -77,8 +57,7 @@ static enum err read_rows(sqlite3 *db, const struct list_query *query, struct ar
                                       "the list is larger than the memory set aside for it");
         if (!err && code != SQLITE_ROW)
                 err = sqlite_db_err(db, code, note);
-        (void)sqlite3_finalize(b.stmt);
-        return err;
+        return sqlite_once_end(&b, err);
 }
 
 static enum err list_all(sqlite3 *db, const struct list_query *query, struct arena *arena, void **ret_rows,
@@ -138,7 +117,7 @@ static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *n
         enum err err = check_key_count(db, note);
         if (err)
                 return err;
-        err = prepare(
+        err = sqlite_once(
                 db,
                 "INSERT INTO api_key(name, hash, scopes, rate_per_minute, rate_burst, created_at, revoked_at)"
                 " VALUES(?,?,?,?,?,?,?)",
@@ -152,7 +131,7 @@ static enum err add_key(struct store_call *call, sqlite3 *db, struct err_note *n
         bind_i64(&b, key->rate_burst);
         bind_i64(&b, key->created_at_ms);
         bind_i64(&b, key->revoked_at_ms);
-        err = run_and_finalize(db, &b, note);
+        err = sqlite_once_run(db, &b, note);
         if (err == ERR_EXISTS)
                 return err_set(note, err, "there is or was a key with this name");
         add->id = sqlite3_last_insert_rowid(db);
@@ -189,13 +168,13 @@ static enum err revoke_key(struct store_call *call, sqlite3 *db, struct err_note
 {
         struct key_call *revoke = list_item(call, struct key_call, call);
         struct sqlite_binder b;
-        enum err err = prepare(db, "UPDATE api_key SET revoked_at = ? WHERE name = ? AND revoked_at = 0", &b,
+        enum err err = sqlite_once(db, "UPDATE api_key SET revoked_at = ? WHERE name = ? AND revoked_at = 0", &b,
                                note);
         if (err)
                 return err;
         bind_i64(&b, revoke->now_ms);
         bind_text(&b, revoke->name);
-        err = run_and_finalize(db, &b, note);
+        err = sqlite_once_run(db, &b, note);
         if (!err && sqlite3_changes(db) == 0)
                 return err_set(note, ERR_NOT_FOUND, "no key in force has this name");
         return err;
@@ -438,11 +417,11 @@ static enum err delete_article(struct store_call *call, sqlite3 *db, struct err_
 {
         struct article_call *delete = list_item(call, struct article_call, call);
         struct sqlite_binder b;
-        enum err err = prepare(db, "DELETE FROM article WHERE id = ?", &b, note);
+        enum err err = sqlite_once(db, "DELETE FROM article WHERE id = ?", &b, note);
         if (err)
                 return err;
         bind_text(&b, delete->id);
-        err = run_and_finalize(db, &b, note);
+        err = sqlite_once_run(db, &b, note);
         if (!err && sqlite3_changes(db) == 0)
                 return err_set(note, ERR_NOT_FOUND, "there is no article with this id");
         if (!err)

@@ -19,6 +19,7 @@
 
 #include "adapt/store_sqlite.h"
 #include "adapt/store_sqlite_rows.h"
+#include "port/store_outbox.h"
 
 enum {
         BATCH_MAX = 512,
@@ -149,6 +150,8 @@ struct store_sqlite {
         struct reader reader;
         struct admin_reader admin_reader;
         struct store_sla sla; /* for store_sqlite_sla.c */
+        struct store_outbox outbox;
+        uint64_t outbox_unsure_row; /* up to here an earlier process may have tried entries of the outbox */
 };
 
 /* store_sqlite.c: gives a task back to its loop; under db->lock. */
@@ -210,6 +213,10 @@ void audit_add(struct store *store, struct store_audit *audit);
 
 /* store_sqlite_feedback.c */
 void feedback_add(struct store *store, struct store_feedback *feedback);
+
+/* store_sqlite_delivery.c */
+extern const struct store_outbox_ops outbox_delivery_ops;
+enum err outbox_delivery_open(struct store_sqlite *db, struct err_note *note) MUST_USE;
 
 /* store_sqlite_admin.c */
 enum err admin_reader_open(struct store_sqlite *db, struct err_note *note) MUST_USE;

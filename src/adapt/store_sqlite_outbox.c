@@ -6,8 +6,8 @@
 
 /* Whoever comes behind another entry of its message waits without a due time. */
 static const char add_text[] =
-        "INSERT INTO outbox(connector, event, message_row, created_at, due_at, state, attempts, is_unknown, payload)"
-        " SELECT ?1, ?2, ?3, ?4, CASE WHEN EXISTS(SELECT 1 FROM outbox"
+        "INSERT INTO outbox(connector, event, message_row, created_at, queued_at, due_at, state, attempts,"
+        " is_unknown, payload) SELECT ?1, ?2, ?3, ?4, ?4, CASE WHEN EXISTS(SELECT 1 FROM outbox"
         " WHERE connector = ?1 AND state = 'pending' AND message_row = ?3) THEN NULL ELSE ?4 END, 'pending', 0, 0, ?5";
 
 enum err outbox_rows_open(struct outbox_rows *rows, sqlite3 *db, struct err_note *note)

@@ -92,15 +92,16 @@ static const char *const steps[] = {
         "ALTER TABLE message ADD COLUMN review_due_at INTEGER;"
         "UPDATE message SET review_due_at = review.due_at FROM review WHERE message.id = review.message_row;",
 
-        /* 5: the outbox is delivered: nothing read the old one. An entry is called by id and check_word; one without a due
+        /* 5: the outbox is delivered: nothing read the old one. An entry is called by id and check_word; queued_at is created_at, or when somebody wanted it
+         * tried again; one without a due
          * time waits behind an earlier one of its message or is a dead letter. The first index also answers what is counted. */
         "DROP TABLE outbox;"
         "CREATE TABLE outbox("
         " id INTEGER PRIMARY KEY, check_word INTEGER NOT NULL DEFAULT (random()), connector TEXT NOT NULL,"
-        " event TEXT NOT NULL, message_row INTEGER NOT NULL, created_at INTEGER NOT NULL, due_at INTEGER,"
+        " event TEXT NOT NULL, message_row INTEGER NOT NULL, created_at INTEGER NOT NULL, queued_at INTEGER NOT NULL, due_at INTEGER,"
         " state TEXT NOT NULL, attempts INTEGER NOT NULL, is_unknown INTEGER NOT NULL, last_error TEXT,"
         " payload TEXT NOT NULL) STRICT;"
-        "CREATE INDEX outbox_by_message ON outbox(connector, state, message_row, created_at);"
+        "CREATE INDEX outbox_by_message ON outbox(connector, state, message_row, queued_at);"
         "CREATE INDEX outbox_by_due ON outbox(connector, due_at) WHERE due_at IS NOT NULL;"
         "ALTER TABLE compliance ADD COLUMN external_id TEXT;",
 

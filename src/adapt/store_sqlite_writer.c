@@ -170,6 +170,15 @@ static void watch_floor(struct store_sqlite *db, int64_t now_ms)
 
 /* ---- Commits ---- */
 
+/* Behind a transaction, whether it was committed or rolled back. */
+static void tell_outbox(struct store_sqlite *db, enum err err)
+{
+        uint64_t told = db->writer.rows.outbox.told;
+        db->writer.rows.outbox.told = 0;
+        if (!err && told && db->config.on_outbox)
+                db->config.on_outbox(db->config.arg, told);
+}
+
 static enum err write_all(struct writer *writer, struct pending *batch, size_t count, struct err_note *note)
 {
         int64_t wall_ms = now_us(CLOCK_REALTIME) / 1000;
@@ -197,6 +206,7 @@ static enum err commit(struct store_sqlite *db, struct pending *batch, size_t co
         enum err err = is_fatal(db->writer.ailment) ? db->writer.ailment
                                                     : write_all(&db->writer, batch, count, &note);
         settle(batch, count, as_told(err));
+        tell_outbox(db, err);
         if (!err && db->config.on_commit)
                 db->config.on_commit(db->config.arg, count, now_us(CLOCK_MONOTONIC) - started_us);
         if (!err && db->config.on_conversation)
@@ -318,6 +328,7 @@ static void handle_call(struct store_sqlite *db, struct store_call *call)
                 if (!err && call->committed)
                         call->committed(call, db);
                 learn_from_call(db, err, &note);
+                tell_outbox(db, err);
         }
         if (err && call->note)
                 *call->note = note;

@@ -154,7 +154,7 @@ static void postpone(const struct outbox_lane *lane, const struct outbox_item *i
 {
         const struct outbox_rules *rules = &lane->config.rules;
         int64_t now_ms = clock_wall_ms(lane->config.clock), wished_ms = wish_ms(lane, delivery);
-        bool is_over = item->attempts + 1 >= rules->max_attempts || now_ms - item->created_at_ms >= rules->max_age_ms;
+        bool is_over = item->attempts + 1 >= rules->max_attempts || now_ms - item->queued_at_ms >= rules->max_age_ms;
         int64_t delay_ms = outbox_delay_ms(item->attempts + 1, lane->config.random(lane->config.arg));
         result->fate = is_over ? OUTBOX_DEAD : OUTBOX_AGAIN;
         result->due_at_ms = now_ms + (delay_ms > wished_ms ? delay_ms : wished_ms);

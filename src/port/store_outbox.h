@@ -20,6 +20,7 @@ struct outbox_item {
         struct str event;
         uint64_t message_row;
         int64_t created_at_ms;
+        int64_t queued_at_ms; /* the same, or when somebody wanted it tried anew */
         uint32_t attempts; /* that were made */
         bool is_unknown;   /* one of them may have been carried out: its outcome is not known, or this process does not know
                               whether an earlier one made it */
