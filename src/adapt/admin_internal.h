@@ -28,6 +28,11 @@ enum err model_activate(struct operation *op);
 enum err model_rollback(struct operation *op);
 enum err model_train(struct operation *op);
 
+/* admin_outbox.c */
+enum err admin_outbox_list(struct operation *op);
+enum err admin_outbox_retry(struct operation *op);
+enum err admin_outbox_drop(struct operation *op);
+
 /* admin_ticket.c */
 enum err admin_ticket_list(struct operation *op);
 enum err admin_ticket_show(struct operation *op);

@@ -302,6 +302,8 @@ static const struct {
         {STR_INIT("feedback.list"), feedback_list}, {STR_INIT("model.list"), model_list},
         {STR_INIT("model.add"), model_add}, {STR_INIT("model.activate"), model_activate},
         {STR_INIT("model.rollback"), model_rollback}, {STR_INIT("model.train"), model_train},
+        {STR_INIT("outbox.list"), admin_outbox_list}, {STR_INIT("outbox.retry"), admin_outbox_retry},
+        {STR_INIT("outbox.drop"), admin_outbox_drop},
         {STR_INIT("ticket.list"), admin_ticket_list}, {STR_INIT("ticket.show"), admin_ticket_show},
         {STR_INIT("ticket.update"), admin_ticket_update}, {STR_INIT("ticket.comment"), admin_ticket_comment},
         {STR_INIT("review.list"), admin_review_list}, {STR_INIT("review.show"), admin_review_show},

@@ -27,6 +27,10 @@
  * model.train {} -> {"version","is_activated","labels","held_back","before":{…},"after":{…}}: learns from
  *   feedback; a fixed share of the labels is never trained on, and the new model is activated only when
  *   on those neither macro_f1 nor safety_recall is lower than the active model's
+ * outbox.list {["connector","state","limit","cursor"]} -> {"entries":[{"id","connector","event","message_id","state",
+ *   "created_at","due_at","attempts","is_unknown","last_error"}],"next_cursor"}
+ * outbox.retry {"id"} or {["connector"]}, which is all dead ones -> {"retried"}
+ * outbox.drop {"id"} -> {"dropped"}
  * ticket.list {the filters of core/ticket.h, as strings} -> {"tickets":[…],"next_cursor"}
  * ticket.show {"id"} -> {"ticket"}
  * ticket.update {"id","set":{"status","priority","queue","assignee"}[,"if_version"]} -> {"ticket"}
