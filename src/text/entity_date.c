@@ -113,11 +113,21 @@ static const struct {
         {"dec", 12}, {"dez", 12},
 };
 
+/* The first letters of all names: most words are none by theirs. */
+static bool begins_month(char c)
+{
+        return (c | 32) >= 'a' && (c | 32) <= 'z' && strchr("jefmasond", c | 32);
+}
+
 /* A whole word. "may" is a verb more often than not. */
 static bool read_month(struct cursor *c, struct date *date)
 {
+        if (!begins_month(peek(c)))
+                return false;
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
                 struct cursor behind = *c;
+                if ((peek(c) | 32) != names[i].name[0])
+                        continue;
                 if (!skip(&behind, names[i].name) || is_word_char(peek(&behind)))
                         continue;
                 if (strcmp(names[i].name, "may") == 0 && peek(c) == 'm')
@@ -176,6 +186,8 @@ static bool ends_well(const struct cursor *c)
 
 bool entity_date_read(struct str text, struct arena *arena, struct str *ret_date)
 {
+        if (text.len == 0 || !(is_digit(text.ptr[0]) || begins_month(text.ptr[0])))
+                return false;
         struct cursor c = {.text = text};
         struct date date = {0};
         bool is_found = read_digits(&c, &date) && ends_well(&c);
