@@ -61,8 +61,8 @@ struct store_sqlite_config {
         void (*on_commit)(void *arg, size_t batch, int64_t duration_us);
         void (*on_error)(void *arg, enum err err, size_t records);
         /* A transaction has made entries of the outbox due, at least for the connectors of these bits
-         * (store_sqlite_outbox_bit()). */
-        void (*on_outbox)(void *arg, uint64_t connectors);
+         * (store_sqlite_outbox_bit()); by hand: somebody wants dead letters tried again. */
+        void (*on_outbox)(void *arg, uint64_t connectors, bool is_by_hand);
         /* In the order of the commits, and before whoever waits for one hears of it. */
         void (*on_conversation)(void *arg, const struct store_conversation *conversation);
 };

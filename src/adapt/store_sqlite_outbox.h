@@ -31,6 +31,7 @@ struct outbox_rows {
         sqlite3_stmt *add;
         struct buf payload; /* of the entry that is being written */
         uint64_t told;      /* outbox_bit() of the connectors that were given entries since the last commit */
+        bool is_by_hand;    /* somebody wants dead letters tried again */
 };
 
 enum err outbox_rows_open(struct outbox_rows *rows, sqlite3 *db, struct err_note *note) MUST_USE;

@@ -158,6 +158,7 @@ static enum err retry_one(struct store_call *base, sqlite3 *db, struct err_note 
         bind_i64(&b, (int64_t)call->id->row);
         bind_i64(&b, (int64_t)call->id->check);
         err = change(call, db, &b, note);
+        call->rows->is_by_hand = call->count > 0;
         return !err && call->count == 0 ? not_there(note) : err;
 }
 
@@ -174,7 +175,9 @@ static enum err retry_slice(struct store_call *base, sqlite3 *db, struct err_not
         bind_i64(&b, call->now_ms);
         bind_text(&b, call->connector);
         bind_i64(&b, OUTBOX_SLICE);
-        return change(call, db, &b, note);
+        err = change(call, db, &b, note);
+        call->rows->is_by_hand = call->count > 0;
+        return err;
 }
 
 enum err store_sqlite_outbox_retry(struct store_sqlite *db, const struct record_id *id, struct str connector, int64_t now_ms,

@@ -173,10 +173,11 @@ static void watch_floor(struct store_sqlite *db, int64_t now_ms)
 /* Behind a transaction, whether it was committed or rolled back. */
 static void tell_outbox(struct store_sqlite *db, enum err err)
 {
-        uint64_t told = db->writer.rows.outbox.told;
-        db->writer.rows.outbox.told = 0;
-        if (!err && told && db->config.on_outbox)
-                db->config.on_outbox(db->config.arg, told);
+        struct outbox_rows *rows = &db->writer.rows.outbox;
+        if (!err && rows->told && db->config.on_outbox)
+                db->config.on_outbox(db->config.arg, rows->told, rows->is_by_hand);
+        rows->told = 0;
+        rows->is_by_hand = false;
 }
 
 static enum err write_all(struct writer *writer, struct pending *batch, size_t count, struct err_note *note)

@@ -144,6 +144,30 @@ static int64_t run_checkpoint(void *arg)
         return (int64_t)parts->settings->audit_checkpoint_interval_s * 1000;
 }
 
+static enum err start_outbox(struct parts *parts, struct err_note *note)
+{
+        const struct settings *settings = parts->settings;
+        const struct outbox_lanes_config config = {
+                .rules = {.max_attempts = settings->outbox_max_attempts,
+                          .max_age_ms = (int64_t)settings->outbox_max_age_h * 3600 * 1000,
+                          .max_retry_after_ms = (int64_t)settings->outbox_retry_after_max_s * 1000},
+                .store = store_sqlite_outbox(parts->db),
+                .connectors = parts->connectors,
+                .clock = system_clock(),
+        };
+        if (parts->connectors)
+                atomic_store(&parts->lanes, outbox_lanes_new(&config));
+        parts->outbox_keeper = (struct outbox_keeper){
+                .db = parts->db,
+                .lanes = atomic_load(&parts->lanes),
+                .clock = system_clock(),
+                .max_age_ms = config.rules.max_age_ms,
+                .dead_age_ms = (int64_t)settings->outbox_dead_days * 24 * 3600 * 1000,
+        };
+        parts->job_table[JOB_OUTBOX] = (struct job){"outbox", outbox_keeper_run, &parts->outbox_keeper};
+        return parts_follow_connectors(parts, note);
+}
+
 static enum err start_jobs(struct parts *parts, struct err_note *note)
 {
         parts->job_table[JOB_MEMORY] = (struct job){"memory", memory_keeper_run, &parts->memory_keeper};
@@ -179,6 +203,8 @@ static enum err start(struct parts *parts, struct err_note *note)
                 err = open_workers(parts, &address, text, sizeof text, note);
         if (!err)
                 err = control_start(parts, note);
+        if (!err)
+                err = start_outbox(parts, note);
         if (!err)
                 err = start_jobs(parts, note);
         if (err)
@@ -223,12 +249,22 @@ static void stop(struct parts *parts, int signal_number)
         const struct settings *settings = parts->settings;
         bool is_lost = atomic_load(&parts->is_store_fatal);
         readiness_drain(&parts->readiness);
+        parts->stop_by_ms = monotonic_ms() + settings->shutdown_lame_duck_ms + settings->shutdown_grace_ms;
+        outbox_lanes_close(atomic_load(&parts->lanes));
         LOG(STOPPING, log_i64("signal", signal_number), log_i64("in_flight", admission_in_flight(&parts->admission)),
             log_i64("grace_ms", settings->shutdown_grace_ms));
         if (!is_lost)
                 sleep_ms(settings->shutdown_lame_duck_ms);
         admission_drain(&parts->admission);
         drain(parts, is_lost ? FAST_STOP_MS : settings->shutdown_grace_ms);
+}
+
+/* Behind all that could wake a lane. An attempt that outlasts the grace time ends with the process: its entry is still there,
+ * and the next process searches before it sends again. False: what the attempt uses has to stay open. */
+static bool stop_outbox(struct parts *parts)
+{
+        int64_t left_ms = parts->stop_by_ms - monotonic_ms();
+        return outbox_lanes_stop(atomic_exchange(&parts->lanes, NULL), left_ms > 0 ? left_ms : 0);
 }
 
 static void close_sockets(struct parts *parts)
@@ -266,10 +302,14 @@ int app_run(const struct settings *settings)
                 status = atomic_load(&parts->is_store_fatal);
         }
         close_sockets(parts);
-        parts_close(parts);
+        bool is_outbox_left = !stop_outbox(parts);
+        if (!is_outbox_left)
+                parts_close(parts);
         if (!err)
                 LOG(STOPPED, log_i64("in_flight", admission_in_flight(&parts->admission)));
         log_json_close(parts->log, LOG_FLUSH_MS);
+        if (is_outbox_left)
+                _exit(status);
         free(parts);
         return status;
 }

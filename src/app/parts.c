@@ -73,6 +73,15 @@ static void on_conversation(void *arg, const struct store_conversation *conversa
         METRIC_SET(HANDOFF_OPEN, 0, (double)handoff_count(parts->handoff));
 }
 
+/* On the writer's thread, behind a commit. */
+static void on_outbox(void *arg, uint64_t connectors, bool is_by_hand)
+{
+        struct parts *parts = arg;
+        struct outbox_lanes *lanes = atomic_load(&parts->lanes);
+        if (lanes)
+                outbox_lanes_wake(lanes, connectors, is_by_hand);
+}
+
 static enum err open_store(struct parts *parts, struct err_note *note)
 {
         const struct settings *settings = parts->settings;
@@ -86,6 +95,7 @@ static enum err open_store(struct parts *parts, struct err_note *note)
                 .on_health = on_health,
                 .on_commit = on_commit,
                 .on_error = on_error,
+                .on_outbox = on_outbox,
                 .on_conversation = on_conversation,
         };
         /* First: on_health() may be called before the store is open, and has the last word. */
@@ -136,6 +146,17 @@ static const char *policy_directory(const struct parts *parts)
         return *directory ? directory : NULL;
 }
 
+enum err parts_follow_connectors(struct parts *parts, struct err_note *note)
+{
+        struct outbox_lanes *lanes = atomic_load(&parts->lanes);
+        if (!lanes)
+                return ERR_OK;
+        const struct snapshot *snapshot = snapshot_pin(parts->snapshots);
+        enum err err = outbox_lanes_follow(lanes, &policy_facts(snapshot->policy)->connectors, note);
+        snapshot_unpin(snapshot);
+        return err;
+}
+
 enum err parts_load_policy(struct parts *parts, struct err_note *note)
 {
         struct policy *policy;
@@ -146,7 +167,7 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note)
         sla_watch_policy(&policy_facts(policy)->sla);
         audit_version(parts, AUDIT_POLICY_CHANGED, policy_facts(policy)->version);
         snapshot_replace_policy(parts->snapshots, policy);
-        return ERR_OK;
+        return parts_follow_connectors(parts, note);
 }
 
 static void tell_model(const struct model *model)

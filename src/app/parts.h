@@ -13,6 +13,7 @@
 #include "app/log_json.h"
 #include "app/memory_keeper.h"
 #include "app/otlp.h"
+#include "app/outbox_keeper.h"
 #include "app/sla_watch.h"
 #include "app/worker.h"
 
@@ -22,7 +23,7 @@
 enum { APP_MAX_WORKERS = 256 };
 
 /* What runs by the clock (app/jobs.h), in the order of the table in app.c. */
-enum { JOB_MEMORY, JOB_SLA, JOB_CHECKPOINT, JOB_COUNT };
+enum { JOB_MEMORY, JOB_SLA, JOB_CHECKPOINT, JOB_OUTBOX, JOB_COUNT };
 
 struct parts {
         const struct settings *settings;
@@ -58,6 +59,10 @@ struct parts {
         struct sla_watch sla;
         struct audit_key audit_key;
         uint64_t checkpoint_size; /* of the last one that was made */
+        struct connectors *connectors;       /* NULL: there is nobody to tell, and no lanes */
+        _Atomic(struct outbox_lanes *) lanes; /* set once, when all that they need is there */
+        struct outbox_keeper outbox_keeper;
+        int64_t stop_by_ms; /* monotonic: what is under way by then is left */
         struct job job_table[JOB_COUNT];
         struct jobs *jobs;
 };
@@ -79,6 +84,9 @@ void parts_make_checkpoint(struct parts *parts);
 
 /* An entry of the audit log by the server itself; a failure is logged. */
 void parts_audit(struct parts *parts, enum audit_kind kind, struct str details);
+
+/* Starts the lanes of the outbox for the policy in force, or those that a new policy adds. */
+enum err parts_follow_connectors(struct parts *parts, struct err_note *note) MUST_USE;
 
 /* The control socket and its thread. */
 enum err control_start(struct parts *parts, struct err_note *note) MUST_USE;

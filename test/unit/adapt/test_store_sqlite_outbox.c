@@ -250,9 +250,10 @@ static void a_list_goes_by_state_and_connector_from_a_cursor_on(void **state)
 
 static _Atomic uint64_t woken;
 
-static void on_outbox(void *arg, uint64_t connectors)
+static void on_outbox(void *arg, uint64_t connectors, bool is_by_hand)
 {
         (void)arg;
+        assert_false(is_by_hand);
         woken |= connectors;
 }
 
