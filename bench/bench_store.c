@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commits a second and CPU microseconds a record through the whole store: loop, writer, SQLite.
  *
- *     bench_store DIRECTORY [RECORDS] [IN_FLIGHT] [tickets]
+ *     bench_store DIRECTORY [RECORDS] [IN_FLIGHT] [tickets [told]]
  *
- * Messages with an answer of 700 bytes, informational or each with a ticket; IN_FLIGHT are always under way.
+ * Messages with an answer of 700 bytes, informational, or each with a ticket, or with one and an entry of the outbox; IN_FLIGHT are always under way.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +95,7 @@ static void report(int64_t wall_us, const struct rusage *before)
                bench.latency_us[bench.total * 99 / 100], bench.latency_us[bench.total - 1]);
 }
 
-static void prepare(struct slot *slots, size_t in_flight, bool with_tickets)
+static void prepare(struct slot *slots, size_t in_flight, bool with_tickets, bool is_told)
 {
         memset(bench.answer, 'a', sizeof bench.answer);
         bench.outcome.verdict = (struct verdict){
@@ -110,6 +110,8 @@ static void prepare(struct slot *slots, size_t in_flight, bool with_tickets)
         bench.outcome.next_step.action = STR("provide_information");
         bench.outcome.article.id = STR("refund-policy");
         bench.outcome.ticket = (struct outcome_ticket){with_tickets, STR("refunds"), PRIORITY_MEDIUM};
+        bench.outcome.notices[0] = (struct outcome_notice){NOTICE_TICKET_CREATED, STR("tracker"), false};
+        bench.outcome.notice_count = is_told;
         for (size_t i = 0; i < in_flight; i++) {
                 slots[i].commit = (struct store_commit){.record = &slots[i].record, .done = on_done};
                 slots[i].record = (struct store_record){
@@ -128,7 +130,7 @@ static void prepare(struct slot *slots, size_t in_flight, bool with_tickets)
 int main(int argc, char **argv)
 {
         if (argc < 2) {
-                fprintf(stderr, "usage: bench_store DIRECTORY [RECORDS] [IN_FLIGHT] [tickets]\n");
+                fprintf(stderr, "usage: bench_store DIRECTORY [RECORDS] [IN_FLIGHT] [tickets [told]]\n");
                 return 2;
         }
         bench.total = argc > 2 ? strtoul(argv[2], NULL, 10) : DEFAULT_RECORDS;
@@ -145,7 +147,7 @@ int main(int argc, char **argv)
         bench.to_start = bench.to_finish = bench.total;
         bench.loop = loop_new();
         bench.store = store_sqlite_attach(db, bench.loop);
-        prepare(slots, in_flight, argc > 4);
+        prepare(slots, in_flight, argc > 4, argc > 5);
         struct rusage before;
         getrusage(RUSAGE_SELF, &before);
         int64_t started_us = now_us();

@@ -2,6 +2,8 @@
 /* What people and the clock do with the outbox: list, retry, drop, purge, count. */
 #include "adapt/store_sqlite_internal.h"
 
+#include <stdio.h>
+
 #include "adapt/store_sqlite_delivery.h"
 
 /* ---- List and count, on the connection for lists ---- */
@@ -107,7 +109,24 @@ struct outbox_call {
         int64_t now_ms;
         struct store_outbox_purge *purge;
         size_t count;
+        char details[128];
 };
+
+/* Of what people change; what the entry told is found by its message. */
+static void tell_audit(struct outbox_call *call, const char *action)
+{
+        if (call->count == 0)
+                return;
+        struct ident id = call->id ? record_ident("out_", *call->id) : (struct ident){""};
+        int len = snprintf(call->details, sizeof call->details, "{\"action\":\"%s\",\"entry\":\"%s\",\"count\":%zu}", action,
+                           call->id ? id.text : "all", call->count);
+        call->call.audit = (struct audit_entry){
+                .kind = AUDIT_OUTBOX_CHANGED,
+                .at_ms = call->now_ms,
+                .actor = STR("cli"),
+                .details = {call->details, (size_t)len},
+        };
+}
 
 static enum err not_there(struct err_note *note)
 {
@@ -159,6 +178,7 @@ static enum err retry_one(struct store_call *base, sqlite3 *db, struct err_note 
         bind_i64(&b, (int64_t)call->id->check);
         err = change(call, db, &b, note);
         call->rows->is_by_hand = call->count > 0;
+        tell_audit(call, "retry");
         return !err && call->count == 0 ? not_there(note) : err;
 }
 
@@ -177,6 +197,7 @@ static enum err retry_slice(struct store_call *base, sqlite3 *db, struct err_not
         bind_i64(&b, OUTBOX_SLICE);
         err = change(call, db, &b, note);
         call->rows->is_by_hand = call->count > 0;
+        tell_audit(call, "retry");
         return err;
 }
 
@@ -207,6 +228,7 @@ static enum err drop(struct store_call *base, sqlite3 *db, struct err_note *note
         bind_i64(&b, (int64_t)call->id->row);
         bind_i64(&b, (int64_t)call->id->check);
         err = change(call, db, &b, note);
+        tell_audit(call, "drop");
         return !err && call->count == 0 ? not_there(note) : err;
 }
 

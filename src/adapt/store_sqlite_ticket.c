@@ -16,8 +16,9 @@ enum {
 };
 
 /* The columns of each SELECT on tickets. */
-enum { ID, STATUS, PRIORITY, QUEUE, ASSIGNEE, INTENT, CREATED_AT, UPDATED_AT, VERSION };
-#define SELECT_TICKET "SELECT id, status, priority, queue, assignee, intent, created_at, updated_at, version FROM ticket "
+enum { ID, STATUS, PRIORITY, QUEUE, ASSIGNEE, INTENT, CREATED_AT, UPDATED_AT, VERSION, EXTERNAL_ID };
+#define SELECT_TICKET \
+        "SELECT id, status, priority, queue, assignee, intent, created_at, updated_at, version, external_id FROM ticket "
 
 static const char *const texts[TICKET_STMTS] = {
         [TICKET_ALL] = SELECT_TICKET "WHERE id < ?1 ORDER BY id DESC",
@@ -74,7 +75,9 @@ static enum err copy_ticket(sqlite3_stmt *stmt, struct arena *arena, struct tick
         for (int field = 0; field < TICKET_FIELD_COMMENT; field++)
                 if (!column_copy(stmt, STATUS + field, arena, &ticket->fields[field]))
                         return ERR_TOO_LARGE;
-        return column_copy(stmt, INTENT, arena, &ticket->intent) ? ERR_OK : ERR_TOO_LARGE;
+        bool is_copied = column_copy(stmt, INTENT, arena, &ticket->intent) &&
+                         column_copy(stmt, EXTERNAL_ID, arena, &ticket->external_id);
+        return is_copied ? ERR_OK : ERR_TOO_LARGE;
 }
 
 /* Fills in what the message knows. ERR_NOT_FOUND when it is another customer's, or not for this viewer. */

@@ -122,7 +122,7 @@ static void show_history(struct json ticket)
 static int show_ticket(struct json result)
 {
         static const char *const members[] = {"id", "message_id", "status", "priority", "queue", "assignee", "intent",
-                                              "channel", "requester", "created_at", "updated_at", "text"};
+                                              "channel", "requester", "external_id", "created_at", "updated_at", "text"};
         struct json ticket;
         if (!json_find(result, STR("ticket"), &ticket))
                 return CLI_FAILED;

@@ -219,6 +219,7 @@ void ticket_write(struct json_writer *w, struct arena *arena, const struct ticke
         json_member(w, "intent", ticket->intent);
         json_member(w, "channel", ticket->channel);
         json_member(w, "requester", ticket->requester.safe);
+        json_member(w, "external_id", ticket->external_id);
         json_member(w, "text", ticket->text.safe);
         write_time(w, "created_at", ticket->created_at_ms);
         write_time(w, "updated_at", ticket->updated_at_ms);

@@ -36,6 +36,7 @@ struct ticket {
         struct str fields[TICKET_FIELD_COMMENT]; /* assignee absent: nobody */
         struct str intent;
         struct str channel;
+        struct str external_id;     /* what the connected system calls it; absent: none has told */
         struct safe_text requester; /* absent: the message named no customer */
         struct safe_text text;
         int64_t created_at_ms;

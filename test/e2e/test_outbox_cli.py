@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -26,7 +27,7 @@ def fill(data_dir):
     assert run(data_dir, 'list').returncode == 0
     db = sqlite3.connect(data_dir / 'triaged.db')
     row = ('INSERT INTO outbox(connector, event, message_row, created_at, queued_at, due_at, state, attempts, is_unknown,'
-           ' last_error, payload) VALUES(?,?,?,1000,1000,?,?,?,0,?,?)')
+           ' last_error, payload) VALUES(?,?,?,1000,%d,?,?,?,0,?,?)' % (time.time() * 1000))
     db.executemany(row, [
         ('tracker', 'ticket.created', 1, 1000, 'pending', 0, None, '{}'),
         ('tracker', 'review.created', 1, None, 'pending', 0, None, '{}'),

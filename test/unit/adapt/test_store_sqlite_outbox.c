@@ -127,7 +127,9 @@ static void what_is_delivered_leaves_its_name_and_makes_the_next_one_due(void **
         assert_str_equal(batch.items[0].event, "compliance.created");
         settle(&batch.items[0], OUTBOX_DONE, "C-3");
         assert_int_equal(number("SELECT count(*) FROM outbox"), 0);
-        assert_int_equal(number("SELECT count(*) FROM ticket WHERE external_id='RT-17'"), 1);
+        struct store_ticket_query query = {.id = fixture.samples[0].record.id, .viewer.sees_all = true, .arena = &fixture.arena};
+        assert_ok(store_sqlite_find_ticket(fixture.db, &query, NULL));
+        assert_str_equal(query.ticket.external_id, "RT-17");
         assert_int_equal(number("SELECT count(*) FROM compliance WHERE external_id='C-3'"), 1);
 }
 
@@ -179,6 +181,7 @@ static void a_dead_letter_lets_the_next_one_go_and_comes_back_before_it(void **s
         take(&batch, 4000);
         assert_str_equal(batch.items[0].event, "compliance.created");
         assert_int_equal(store_sqlite_outbox_drop(fixture.db, first, 4000, NULL), ERR_NOT_FOUND);
+        assert_int_equal(number("SELECT count(*) FROM audit WHERE entry LIKE '%outbox.changed%\"count\":1%'"), 2);
         assert_int_equal(store_sqlite_outbox_retry(fixture.db, &first, (struct str){0}, 1, &count, NULL), ERR_NOT_FOUND);
 }
 

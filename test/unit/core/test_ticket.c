@@ -196,7 +196,7 @@ static void a_ticket_is_told_with_its_history(void **state)
         assert_str_equal(buf_str(&buf),
                          "{\"id\":\"tkt_0000000000000g000000000002\",\"message_id\":\"msg_0000000000000g000000000002\","
                          "\"status\":\"open\",\"priority\":\"high\",\"queue\":\"refunds\",\"assignee\":\"anna\","
-                         "\"intent\":\"refund\",\"channel\":\"chat\",\"requester\":null,\"text\":\"my money\","
+                         "\"intent\":\"refund\",\"channel\":\"chat\",\"requester\":null,\"external_id\":null,\"text\":\"my money\","
                          "\"created_at\":\"1970-01-01T00:00:00.000Z\",\"updated_at\":\"1970-01-01T00:00:02.000Z\","
                          "\"version\":3,\"history\":["
                          "{\"version\":2,\"at\":\"1970-01-01T00:00:01.000Z\",\"by\":\"anna\",\"field\":\"assignee\","
