@@ -189,6 +189,32 @@ static enum err tell(struct pass_call *call, const struct store_sla_row *row, co
         return outbox_rows_add(outbox, &entry, note);
 }
 
+/* Who was told of what and when has to be shown to others than us one day. */
+static enum err write_audit(struct pass_call *call, const struct store_sla_row *row, enum notice notice,
+                            const struct store_sla_decision *decision, struct err_note *note)
+{
+        struct rows *rows = &call->db->writer.rows;
+        struct json_writer w = {.buf = &rows->details};
+        buf_reset(&rows->details);
+        json_open(&w, '{');
+        json_member(&w, "event", str_from(notice_name(notice)));
+        json_key(&w, "connectors");
+        json_open(&w, '[');
+        for (size_t i = 0; i < decision->count; i++)
+                if (decision->entries[i].notice == notice)
+                        json_str(&w, decision->entries[i].connector);
+        json_close(&w, ']');
+        json_close(&w, '}');
+        const struct audit_entry entry = {
+                .kind = AUDIT_REVIEW_NOTIFIED,
+                .at_ms = call->pass->now_ms,
+                .actor = STR("server"),
+                .record = row->id,
+                .details = buf_str(&rows->details),
+        };
+        return audit_log_append(&rows->audit, &entry, note);
+}
+
 static enum err write_decision(struct pass_call *call, sqlite3 *db, const struct store_sla_row *row,
                                const struct store_sla_decision *decision, struct err_note *note)
 {
@@ -206,6 +232,8 @@ static enum err write_decision(struct pass_call *call, sqlite3 *db, const struct
         err = sqlite_once_run(db, &b, note);
         for (size_t i = 0; !err && i < decision->count; i++)
                 err = tell(call, row, &decision->entries[i], note);
+        for (size_t i = 0; !err && i < decision->notice_count; i++)
+                err = write_audit(call, row, decision->notices[i], decision, note);
         return err;
 }
 

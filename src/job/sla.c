@@ -43,7 +43,8 @@ static void decide(void *arg, struct store_sla_row *row, struct store_sla_decisi
         struct sla_telling tellings[SLA_MAX_TELLINGS];
         size_t count = sla_look(sla, &row->state, looking->now_ms, tellings);
         ret_decision->next_ms = sla_next(sla, &row->state);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+                ret_decision->notices[ret_decision->notice_count++] = tellings[i].notice;
                 looking->told[looking->count++] = (struct sla_told){
                         .id = row->id,
                         .notice = tellings[i].notice,
@@ -52,6 +53,7 @@ static void decide(void *arg, struct store_sla_row *row, struct store_sla_decisi
                         .times = row->state.told,
                         .connectors = tell_all(looking->policy, &tellings[i], ret_decision),
                 };
+        }
 }
 
 static enum err run_pass(struct sla_clock *clock, bool waits_only, int64_t now_ms, size_t *ret_count, struct err_note *note)

@@ -30,6 +30,8 @@ struct store_sla_entry {
 
 struct store_sla_decision {
         int64_t next_ms; /* when to look at the review again; INT64_MAX: never */
+        enum notice notices[SLA_MAX_TELLINGS]; /* what has happened, whoever is told */
+        size_t notice_count;
         struct store_sla_entry entries[STORE_SLA_MAX_ENTRIES];
         size_t count;
 };

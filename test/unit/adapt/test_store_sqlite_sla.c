@@ -54,7 +54,8 @@ static void breach(void *arg, struct store_sla_row *row, struct store_sla_decisi
         row->state.reminders = 2;
         row->state.told = 2;
         row->state.acknowledge_by_ms = 7000;
-        *ret_decision = (struct store_sla_decision){.next_ms = INT64_MAX, .entries = {{NOTICE_REVIEW_BREACHED, STR("mail")}}, .count = 1};
+        *ret_decision = (struct store_sla_decision){.next_ms = INT64_MAX, .entries = {{NOTICE_REVIEW_BREACHED, STR("mail")}}, .count = 1,
+                                                       .notices = {NOTICE_REVIEW_BREACHED}, .notice_count = 1};
 }
 
 static enum err pass(int64_t now_ms, size_t *ret_decided, size_t *ret_count)
@@ -107,6 +108,8 @@ static void what_is_due_is_decided_once_and_stays_so_after_a_restart(void **stat
                                 " AND payload ->> '$.data.due_at' = '1970-01-01T00:01:40.000Z'"
                                 " AND payload ->> '$.data.review_reason' = 'safety'"), 1);
         assert_true(counts().next_ms == INT64_MAX);
+        assert_int_equal(number("SELECT count(*) FROM audit WHERE entry LIKE '%\"kind\":\"review.notified\",\"actor\":\"server\"%"
+                                "\"details\":{\"event\":\"review.breached\",\"connectors\":[\"mail\"]}}%'"), 1);
 }
 
 static void a_pass_that_fails_has_not_happened(void **state)
