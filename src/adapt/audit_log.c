@@ -131,8 +131,7 @@ static enum err tile_hash(struct audit_reader *reader, unsigned level, uint64_t 
         return sqlite_once_end(&b, is_there ? ERR_OK : missing(reader->note, level, index));
 }
 
-/* The hash of the subtree over the rows [index << level, …), level at most MERKLE_TILE_HEIGHT, read in one go. */
-static enum err leaves_hash(struct audit_reader *reader, unsigned level, uint64_t index, struct digest *ret_hash)
+enum err audit_log_hash_leaves(struct audit_reader *reader, unsigned level, uint64_t index, struct digest *ret_hash)
 {
         struct sqlite_binder b;
         struct digest tiles[MERKLE_TILE_LEVELS];
@@ -160,7 +159,7 @@ enum err audit_log_subtree(void *arg, unsigned level, uint64_t index, struct dig
         if (level > 0 && level % MERKLE_TILE_HEIGHT == 0)
                 return tile_hash(reader, level, index, ret_hash);
         if (level < MERKLE_TILE_HEIGHT)
-                return leaves_hash(reader, level, index, ret_hash);
+                return audit_log_hash_leaves(reader, level, index, ret_hash);
         enum err err = audit_log_subtree(arg, level - 1, 2 * index, &left);
         if (!err)
                 err = audit_log_subtree(arg, level - 1, 2 * index + 1, &right);

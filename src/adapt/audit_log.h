@@ -51,6 +51,9 @@ struct audit_reader {
 };
 enum err audit_log_subtree(void *arg, unsigned level, uint64_t index, struct digest *ret_hash);
 
+/* Hashes the entries of a subtree of at most MERKLE_TILE_HEIGHT levels anew. */
+enum err audit_log_hash_leaves(struct audit_reader *reader, unsigned level, uint64_t index, struct digest *ret_hash) MUST_USE;
+
 /* At most `max` entries from `first` on, each a line with its line break, into the buf; *ret_count says how many. */
 enum err audit_log_read(sqlite3 *db, uint64_t first, size_t max, struct buf *lines, size_t *ret_count,
                         struct err_note *note) MUST_USE;

@@ -193,3 +193,16 @@ enum err store_sqlite_migrate(sqlite3 *db, const char *path, struct err_note *no
 {
         return store_sqlite_migrate_to(db, path, VERSION, note);
 }
+
+enum err store_sqlite_identify(sqlite3 *db, const char *path, int64_t *ret_behind, struct err_note *note)
+{
+        int64_t version = 0;
+        enum err err = sqlite_db_number(db, "PRAGMA user_version", &version, note);
+        if (!err)
+                err = check_identity(db, path, version, note);
+        if (!err && version == 0)
+                err = err_set(note, ERR_UNSUPPORTED, "%s is empty", path);
+        if (!err)
+                *ret_behind = VERSION - version;
+        return err;
+}

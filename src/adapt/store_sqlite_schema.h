@@ -14,4 +14,7 @@ enum err store_sqlite_migrate(sqlite3 *db, const char *path, struct err_note *no
 /* The same up to a version that this program knows: what a store of an earlier one was, for the tests. */
 enum err store_sqlite_migrate_to(sqlite3 *db, const char *path, int64_t target, struct err_note *note) MUST_USE;
 
+/* Whether it is a store of this program: ERR_UNSUPPORTED otherwise. ret_behind: steps that it has yet to take. */
+enum err store_sqlite_identify(sqlite3 *db, const char *path, int64_t *ret_behind, struct err_note *note) MUST_USE;
+
 #endif
