@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapt/vault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapt/durable_file.h"
+#include "base/alloc.h"
+
+enum { NONCE_BYTES = 12, TAG_BYTES = 16, PLACE_MAX = 64 };
+
+/* One key in both directions: a context that changes its direction schedules its key anew. */
+struct key {
+        EVP_CIPHER_CTX *sealing;
+        EVP_CIPHER_CTX *opening;
+};
+
+struct vault {
+        struct key master;
+        struct key subject;
+};
+
+/* OpenSSL fails here only for want of memory, or when its AES is gone. */
+static void must(int result)
+{
+        if (result != 1)
+                abort();
+}
+
+static EVP_CIPHER_CTX *make_context(bool is_sealing)
+{
+        EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+        must(ctx != NULL);
+        must(EVP_CipherInit_ex(ctx, EVP_aes_256_gcm(), NULL, NULL, NULL, is_sealing));
+        return ctx;
+}
+
+static struct key make_key(void)
+{
+        return (struct key){.sealing = make_context(true), .opening = make_context(false)};
+}
+
+static void set_key(struct key *key, const unsigned char *bytes)
+{
+        must(EVP_EncryptInit_ex(key->sealing, NULL, NULL, bytes, NULL));
+        must(EVP_DecryptInit_ex(key->opening, NULL, NULL, bytes, NULL));
+}
+
+static void free_key(struct key *key)
+{
+        EVP_CIPHER_CTX_free(key->sealing); /* wipes it */
+        EVP_CIPHER_CTX_free(key->opening);
+}
+
+struct vault *vault_new(const struct digest *master)
+{
+        struct vault *vault = alloc_zeroed(1, sizeof *vault);
+        vault->master = make_key();
+        vault->subject = make_key();
+        set_key(&vault->master, master->bytes);
+        return vault;
+}
+
+void vault_free(struct vault *vault)
+{
+        if (!vault)
+                return;
+        free_key(&vault->master);
+        free_key(&vault->subject);
+        free(vault);
+}
+
+/* ---- Values ---- */
+
+/* The column with its NUL, then the row: no two places are written alike. */
+static void add_place(EVP_CIPHER_CTX *ctx, struct vault_place place)
+{
+        unsigned char bytes[PLACE_MAX] = {0};
+        int ignored;
+        must(place.column.len + 1 + sizeof place.row <= sizeof bytes);
+        memcpy(bytes, place.column.ptr, place.column.len);
+        memcpy(bytes + place.column.len + 1, &place.row, sizeof place.row);
+        must(EVP_CipherUpdate(ctx, NULL, &ignored, bytes, (int)(place.column.len + 1 + sizeof place.row)));
+}
+
+static void seal(EVP_CIPHER_CTX *ctx, struct vault_place place, struct str text, unsigned char *ret_sealed)
+{
+        unsigned char *out = ret_sealed + NONCE_BYTES;
+        int len = 0;
+        random_bytes(ret_sealed, NONCE_BYTES);
+        must(EVP_EncryptInit_ex(ctx, NULL, NULL, NULL, ret_sealed));
+        add_place(ctx, place);
+        if (text.len)
+                must(EVP_EncryptUpdate(ctx, out, &len, (const unsigned char *)text.ptr, (int)text.len));
+        must(EVP_EncryptFinal_ex(ctx, out + len, &len));
+        must(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, out + text.len));
+}
+
+static bool open_sealed(EVP_CIPHER_CTX *ctx, struct vault_place place, struct str sealed, char *ret_text)
+{
+        if (sealed.len < VAULT_OVERHEAD)
+                return false;
+        size_t text_len = sealed.len - VAULT_OVERHEAD;
+        unsigned char tag[TAG_BYTES];
+        const unsigned char *in = (const unsigned char *)sealed.ptr;
+        int len = 0;
+        memcpy(tag, in + NONCE_BYTES + text_len, sizeof tag);
+        must(EVP_DecryptInit_ex(ctx, NULL, NULL, NULL, in));
+        add_place(ctx, place);
+        if (text_len)
+                must(EVP_DecryptUpdate(ctx, (unsigned char *)ret_text, &len, in + NONCE_BYTES, (int)text_len));
+        must(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag));
+        if (EVP_DecryptFinal_ex(ctx, (unsigned char *)ret_text + len, &len) == 1)
+                return true;
+        OPENSSL_cleanse(ret_text, text_len);
+        return false;
+}
+
+void vault_seal(struct vault *vault, struct vault_place place, struct str text, unsigned char *ret_sealed)
+{
+        seal(vault->subject.sealing, place, text, ret_sealed);
+}
+
+bool vault_open(struct vault *vault, struct vault_place place, struct str sealed, char *ret_text)
+{
+        return open_sealed(vault->subject.opening, place, sealed, ret_text);
+}
+
+/* ---- Keys of subjects ---- */
+
+static struct vault_place place_of_key(int64_t subject)
+{
+        return (struct vault_place){STR("subject.key"), subject};
+}
+
+void vault_make_key(struct vault *vault, int64_t subject, unsigned char ret_wrapped[VAULT_WRAPPED_BYTES])
+{
+        unsigned char key[VAULT_KEY_BYTES];
+        random_bytes(key, sizeof key);
+        set_key(&vault->subject, key);
+        seal(vault->master.sealing, place_of_key(subject), (struct str){(const char *)key, sizeof key}, ret_wrapped);
+        OPENSSL_cleanse(key, sizeof key);
+}
+
+bool vault_use_key(struct vault *vault, int64_t subject, struct str wrapped)
+{
+        char key[VAULT_KEY_BYTES];
+        if (wrapped.len != VAULT_WRAPPED_BYTES ||
+            !open_sealed(vault->master.opening, place_of_key(subject), wrapped, key))
+                return false;
+        set_key(&vault->subject, (const unsigned char *)key);
+        OPENSSL_cleanse(key, sizeof key);
+        return true;
+}
+
+/* ---- The master key's file ---- */
+
+static enum err read_master(int fd, const char *path, struct digest *ret_master, struct err_note *note)
+{
+        struct stat st;
+        struct digest master;
+        char extra;
+        if (fstat(fd, &st) != 0)
+                return durable_file_errno(note, path, "look at the file");
+        if (st.st_mode & 077)
+                return err_set(note, ERR_FORBIDDEN, "%s can be read by others: chmod 600 it", path);
+        if (read(fd, master.bytes, sizeof master.bytes) != sizeof master.bytes || read(fd, &extra, 1) != 0)
+                return err_set(note, ERR_CORRUPT, "%s does not hold %zu bytes: restore it from where you keep it", path,
+                               sizeof master.bytes);
+        *ret_master = master;
+        OPENSSL_cleanse(&master, sizeof master);
+        return ERR_OK;
+}
+
+enum err vault_load_master(const char *path, bool may_create, struct digest *ret_master, struct err_note *note)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0) {
+                enum err err = read_master(fd, path, ret_master, note);
+                close(fd);
+                return err;
+        }
+        if (errno != ENOENT)
+                return durable_file_errno(note, path, "open the master key");
+        if (!may_create)
+                return err_set(note, ERR_NOT_FOUND,
+                               "%s is missing, and what this store holds cannot be read without it:"
+                               " restore it from where you keep it",
+                               path);
+        struct digest master;
+        random_bytes(master.bytes, sizeof master.bytes);
+        enum err err = durable_file_write(path, (struct str){(const char *)master.bytes, sizeof master.bytes}, 0600, note);
+        if (!err)
+                *ret_master = master;
+        OPENSSL_cleanse(&master, sizeof master);
+        return err;
+}
