@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -204,6 +206,33 @@ static enum err create_file(const char *path, struct err_note *note)
         return ERR_OK;
 }
 
+/* The master key is made with the store; one that is lost is not replaced by another. */
+static enum err load_master(struct store_sqlite *db, struct err_note *note)
+{
+        char path[PATH_MAX];
+        bool is_in_use = false, is_given = db->config.key_file && *db->config.key_file;
+        enum err err = store_vault_is_in_use(db->writer.db, &is_in_use, note);
+        snprintf(path, sizeof path, "%s/%s", db->directory, MASTER_KEY_FILE);
+        return err ? err : vault_load_master(is_given ? db->config.key_file : path, !is_in_use, &db->master, note);
+}
+
+static enum err open_vault(struct store_sqlite *db, struct vault **ret_vault, struct err_note *note)
+{
+        enum err err = load_master(db, note);
+        if (!err)
+                err = store_vault_attach(db->writer.db, &db->master, ret_vault, note);
+        /* What was removed must not be left on a free page or in the log, after a migration neither. */
+        if (!err)
+                err = sqlite_db_exec(db->writer.db, "PRAGMA secure_delete = ON", note);
+        if (!err)
+                err = store_sqlite_migrate(db->writer.db, db->path, note);
+        if (!err)
+                err = sqlite_db_exec(db->writer.db, "PRAGMA wal_checkpoint(TRUNCATE)", note);
+        if (!err)
+                err = store_vault_check(db->writer.db, *ret_vault, db->path, note);
+        return err ? err : store_vault_make_view(db->writer.db, note);
+}
+
 static enum err open_writer(struct store_sqlite *db, struct err_note *note)
 {
         struct writer *writer = &db->writer;
@@ -213,17 +242,18 @@ static enum err open_writer(struct store_sqlite *db, struct err_note *note)
                 .max_pages = db->config.max_pages,
         };
         uint64_t next_row = 1;
+        struct vault *vault = NULL;
         enum err err = create_file(db->path, note);
         if (!err)
                 err = sqlite_db_open(db->path, &options, &writer->db, note);
         if (!err)
-                err = store_sqlite_migrate(writer->db, db->path, note);
+                err = open_vault(db, &vault, note);
         if (!err)
                 err = sync_directory(db->directory, note);
         if (!err)
                 err = look_for_damage(db, &next_row, note);
         if (!err)
-                err = rows_open(&writer->rows, writer->db, note);
+                err = rows_open(&writer->rows, writer->db, vault, note);
         if (!err)
                 err = ticket_stmts_open(&writer->tickets, writer->db, TICKET_ONE, TICKET_STMTS, note);
         if (err)
@@ -295,6 +325,7 @@ enum err store_sqlite_open(const struct store_sqlite_config *config, struct stor
                 err = outbox_delivery_open(db, note);
         if (!err)
                 err = checkpointer_open(db, note);
+        OPENSSL_cleanse(&db->master, sizeof db->master);
         if (!err && pthread_create(&db->writer.thread, NULL, writer_main, db) != 0)
                 err = err_set(note, ERR_UNAVAILABLE, "cannot start the store's writer thread");
         if (err) {

@@ -49,6 +49,7 @@ struct store_conversation {
 /* Callbacks may be NULL and run on the writer's thread; they must not call back into the store. */
 struct store_sqlite_config {
         const char *directory;   /* borrowed while opening; the file is DIRECTORY/triaged.db */
+        const char *key_file;    /* of the master key; NULL or "": DIRECTORY/master.key (adapt/vault.h) */
         size_t queue_max;        /* commits that may wait or be written; 0: 10,000. Records with a
                                     compliance part may exceed it by a quarter and 64 */
         size_t lookups_max;      /* look-ups and changes of one loop under way; 0: 256 */

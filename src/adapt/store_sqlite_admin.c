@@ -18,9 +18,10 @@ enum err admin_reader_open(struct store_sqlite *db, struct err_note *note)
                                          .cache_kib = READER_CACHE_KIB,
                                          .busy_timeout_ms = db->config.busy_timeout_ms};
         enum err err = sqlite_db_open(db->path, &options, &reader->db, note);
-        if (!err)
-                pthread_mutex_init(&reader->lock, NULL);
-        return err;
+        if (err)
+                return err;
+        pthread_mutex_init(&reader->lock, NULL);
+        return store_vault_attach_reader(reader->db, &db->master, note);
 }
 
 void admin_reader_close(struct store_sqlite *db)
@@ -245,7 +246,7 @@ enum err store_sqlite_list_labels(struct store_sqlite *db, struct arena *arena, 
                                   size_t *ret_count, struct err_note *note)
 {
 #define LABELS_FROM \
-        " FROM feedback f JOIN message m ON m.id = f.message_row" \
+        " FROM feedback f JOIN opened_message m ON m.id = f.message_row" \
         " WHERE (f.is_right OR f.category IS NOT NULL OR f.intent IS NOT NULL) AND m.text <> '[TEXT_WITHHELD]'" \
         " AND NOT EXISTS(SELECT 1 FROM feedback g WHERE g.message_row = f.message_row" \
         " AND (g.created_at, g.key_id) > (f.created_at, f.key_id)) ORDER BY f.message_row DESC LIMIT 50000"

@@ -8,9 +8,9 @@ enum { PAGE_EFFORT = 5000 }; /* records that one page may look at */
 
 #define SELECT_RECORD \
         "SELECT c.id, m.check_word, c.received_at, c.due_at, c.severity, c.intent, c.secondary_intent, c.channel," \
-        " c.status, c.text_digest, c.text_points, m.text, c.customer_id, c.product_id, c.is_report_candidate," \
+        " c.status, c.text_digest, c.text_points, m.text, m.customer_id, c.product_id, c.is_report_candidate," \
         " m.source, m.model, m.prompt_version, r.outcome, r.resolved_at, coalesce(r.acknowledged_at, o.acknowledged_at)" \
-        " FROM compliance c JOIN message m ON m.id = c.id" \
+        " FROM compliance c JOIN opened_message m ON m.id = c.id" \
         " LEFT JOIN review_resolved r ON r.due_at = m.review_due_at AND r.message_row = c.id" \
         " LEFT JOIN review o ON o.due_at = m.review_due_at AND o.message_row = c.id"
 

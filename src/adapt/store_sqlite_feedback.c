@@ -7,6 +7,11 @@
 
 enum { FEEDBACK_ROOM_BYTES = 16384 };
 
+static const char insert_text[] =
+        "INSERT OR REPLACE INTO feedback SELECT ?1, ?2, ?3, ?4, ?5, ?6,"
+        " seal(s.id, s.key, 'feedback.comment/' || ?2, ?1, ?7)"
+        " FROM message m JOIN subject s ON s.id = m.subject WHERE m.id = ?1";
+
 struct feedback_call {
         struct store_call call;
         const struct store_feedback *feedback;
@@ -40,7 +45,7 @@ static enum err write_feedback(struct store_call *call, sqlite3 *db, struct err_
         sqlite3_stmt *stmt;
         enum err err = check_message(db, feedback, note);
         if (!err)
-                err = sqlite_db_prepare(db, "INSERT OR REPLACE INTO feedback VALUES(?,?,?,?,?,?,?)", &stmt, note);
+                err = sqlite_db_prepare(db, insert_text, &stmt, note);
         if (err)
                 return err;
         struct sqlite_binder b = {.stmt = stmt};

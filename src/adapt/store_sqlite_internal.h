@@ -149,6 +149,7 @@ struct store_sqlite {
         struct checkpointer checkpointer;
         struct reader reader;
         struct admin_reader admin_reader;
+        struct digest master; /* the vaults' key; wiped when all connections are open */
         struct store_sla sla; /* for store_sqlite_sla.c */
         struct store_outbox outbox;
         uint64_t outbox_unsure_row; /* up to here an earlier process may have tried entries of the outbox */

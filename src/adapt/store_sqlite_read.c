@@ -14,9 +14,9 @@ enum { READER_CACHE_KIB = 256 };
 
 static const char *const texts[READER_COUNT] = {
         [READER_REPLAY] = "SELECT i.fingerprint, m.id, m.check_word, m.answer"
-                          " FROM idempotency i JOIN message m ON m.id = i.message_row"
+                          " FROM idempotency i JOIN opened_message m ON m.id = i.message_row"
                           " WHERE i.key = ? AND i.expires_at > ?",
-        [READER_MESSAGE] = "SELECT key_id, check_word, answer FROM message WHERE id = ?",
+        [READER_MESSAGE] = "SELECT key_id, check_word, answer FROM opened_message WHERE id = ?",
 };
 
 enum err reader_open(struct store_sqlite *db, struct err_note *note)
@@ -29,6 +29,7 @@ enum err reader_open(struct store_sqlite *db, struct err_note *note)
         if (err)
                 return err;
         pthread_mutex_init(&reader->lock, NULL);
+        err = store_vault_attach_reader(reader->db, &db->master, note);
         for (size_t i = 0; !err && i < READER_COUNT; i++)
                 err = sqlite_db_prepare(reader->db, texts[i], &reader->stmts[i], note);
         return err ? err : ticket_stmts_open(&reader->tickets, reader->db, TICKET_ALL, TICKET_LOG, note);

@@ -60,7 +60,7 @@ static enum err copy_review(sqlite3_stmt *stmt, struct arena *arena, struct revi
 }
 
 static const char message_text[] =
-        "SELECT check_word, received_at, intent, channel, request_id, text, review_due_at FROM message WHERE id = ?";
+        "SELECT check_word, received_at, intent, channel, request_id, text, review_due_at FROM opened_message WHERE id = ?";
 
 /* Fills in what the message knows, also when the review is due; leaves the statement reset. */
 static enum err copy_message(sqlite3 *db, sqlite3_stmt *stmt, uint64_t row, struct arena *arena,
@@ -170,7 +170,7 @@ static enum err read_messages(sqlite3 *db, const struct review *review, struct a
                 return ERR_TOO_LARGE;
         enum err err = sqlite_once(db,
                                "SELECT m.id, m.check_word, m.received_at, m.text FROM review_message r"
-                               " JOIN message m ON m.id = r.message_row WHERE r.review_row = ?1"
+                               " JOIN opened_message m ON m.id = r.message_row WHERE r.review_row = ?1"
                                " ORDER BY r.message_row LIMIT ?2",
                                &b, note);
         if (err)

@@ -13,8 +13,8 @@ static const char *const texts[ROWS_COUNT] = {
                 "INSERT INTO message(id, check_word, received_at, key_id, channel, category, intent,"
                 " secondary_intent, confidence, source, severity, request_id, is_refused, text, metadata,"
                 " customer_id, model, prompt_version, decision_path, is_cached, action, priority,"
-                " needs_review, article_id, answer, review_due_at, audit_seq, audit_salt)"
-                " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " needs_review, article_id, answer, review_due_at, audit_seq, audit_salt, subject)"
+                " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         /* A live key is never overwritten: it belongs to an answer that somebody was promised. */
         [ROWS_IDEMPOTENCY] =
                 "INSERT INTO idempotency(key, fingerprint, message_row, expires_at) VALUES(?1,?2,?3,?4)"
@@ -25,8 +25,8 @@ static const char *const texts[ROWS_COUNT] = {
                 " VALUES(?,'open',?,?,?,?)",
         [ROWS_COMPLIANCE] =
                 "INSERT INTO compliance(id, severity, intent, secondary_intent, received_at, due_at, status,"
-                " channel, text_digest, text_points, customer_id, product_id, is_report_candidate)"
-                " VALUES(?,?,?,?,?,?,'pending_review',?,?,?,?,?,?)",
+                " channel, text_digest, text_points, product_id, is_report_candidate)"
+                " VALUES(?,?,?,?,?,?,'pending_review',?,?,?,?,?)",
         [ROWS_REVIEW] = "INSERT INTO review(due_at, message_row, severity, category, key_id, reason, status,"
                         " suggested_reply, conversation) VALUES(?,?,?,?,?,?,'pending_review',?,?)",
         [ROWS_REVIEW_MESSAGE] = "INSERT INTO review_message(review_row, message_row) VALUES(?,?)",
@@ -36,11 +36,13 @@ static const char *const texts[ROWS_COUNT] = {
         [ROWS_UNPROBE] = "DELETE FROM meta WHERE key = 'probe'",
 };
 
-enum err rows_open(struct rows *rows, sqlite3 *db, struct err_note *note)
+enum err rows_open(struct rows *rows, sqlite3 *db, struct vault *vault, struct err_note *note)
 {
         *rows = (struct rows){.db = db};
         buf_init(&rows->details, DETAILS_MAX);
         enum err err = outbox_rows_open(&rows->outbox, db, note);
+        if (!err)
+                err = subject_rows_open(&rows->subjects, db, vault, note);
         for (size_t i = 0; !err && i < ROWS_COUNT; i++)
                 err = sqlite_db_prepare(db, texts[i], &rows->stmts[i], note);
         if (!err)
@@ -56,6 +58,7 @@ void rows_close(struct rows *rows)
         sla_rows_close(&rows->sla);
         audit_log_close(&rows->audit);
         buf_deinit(&rows->details);
+        subject_rows_close(&rows->subjects);
 }
 
 static enum err run(struct rows *rows, enum rows_stmt which, struct err_note *note)
@@ -89,8 +92,18 @@ void rows_rollback(struct rows *rows)
         audit_log_rollback(&rows->audit);
 }
 
+static void seal(struct sqlite_binder *b, struct rows *rows, const struct store_record *record, struct str column,
+                 struct str text)
+{
+        bind_sealed(b, rows->subjects.vault, (struct vault_place){column, (int64_t)record->id.row}, text);
+}
+
 static enum err write_message(struct rows *rows, const struct store_record *record, struct err_note *note)
 {
+        int64_t subject;
+        enum err err = subject_rows_take(&rows->subjects, record, &subject, note);
+        if (err)
+                return err;
         const struct outcome *outcome = record->outcome;
         const struct verdict *verdict = &outcome->verdict;
         struct sqlite_binder b = {.stmt = rows->stmts[ROWS_MESSAGE]};
@@ -107,18 +120,18 @@ static enum err write_message(struct rows *rows, const struct store_record *reco
         bind_word(&b, severity_name(verdict->severity));
         bind_text(&b, ident_str(&record->request_id));
         bind_i64(&b, record->is_refused);
-        bind_text(&b, record->text.safe);
-        bind_text(&b, record->metadata.safe);
-        bind_text(&b, record->customer_id.safe);
+        seal(&b, rows, record, STR("message.text"), record->text.safe);
+        seal(&b, rows, record, STR("message.metadata"), record->metadata.safe);
+        seal(&b, rows, record, STR("message.customer_id"), record->customer_id.safe);
         bind_text(&b, verdict->model);
         bind_text(&b, verdict->prompt_version);
-        bind_text(&b, verdict->decision_path);
+        seal(&b, rows, record, STR("message.decision_path"), verdict->decision_path);
         bind_i64(&b, verdict->is_cached);
         bind_text(&b, outcome->next_step.action);
         bind_word(&b, priority_name(outcome->next_step.priority));
         bind_i64(&b, outcome->next_step.requires_human_review);
         bind_text(&b, outcome->article.id);
-        bind_text(&b, record->answer.safe);
+        seal(&b, rows, record, STR("message.answer"), record->answer.safe);
         if (outcome->review.is_needed)
                 bind_i64(&b, outcome->review.due_at_ms);
         else
@@ -126,6 +139,7 @@ static enum err write_message(struct rows *rows, const struct store_record *reco
         random_bytes(rows->salt, sizeof rows->salt);
         bind_i64(&b, (int64_t)audit_log_next(&rows->audit));
         bind_blob(&b, rows->salt, sizeof rows->salt);
+        bind_i64(&b, subject);
         return run_bound(rows, &b, note);
 }
 
@@ -203,7 +217,6 @@ static enum err write_compliance(struct rows *rows, const struct store_record *r
         bind_word(&b, channel_name(record->channel));
         bind_blob(&b, record->text_digest.bytes, sizeof record->text_digest.bytes);
         bind_i64(&b, (int64_t)record->text_points);
-        bind_text(&b, record->customer_id.safe);
         bind_text(&b, record->product_id.safe);
         bind_i64(&b, compliance->is_report_candidate);
         return run_bound(rows, &b, note);

@@ -7,6 +7,7 @@
 #include "adapt/sqlite_db.h"
 #include "adapt/store_sqlite_outbox.h"
 #include "adapt/store_sqlite_sla.h"
+#include "adapt/store_sqlite_vault.h"
 
 enum rows_stmt {
         ROWS_BEGIN,
@@ -32,11 +33,12 @@ struct rows {
         struct audit_log audit;
         unsigned char salt[16]; /* of the record that is being written */
         struct buf details;     /* of its audit entry */
+        struct subject_rows subjects;
         struct digest swept; /* how far the sweep for expired idempotency keys has come */
         bool is_sweeping;
 };
 
-enum err rows_open(struct rows *rows, sqlite3 *db, struct err_note *note) MUST_USE;
+enum err rows_open(struct rows *rows, sqlite3 *db, struct vault *vault, struct err_note *note) MUST_USE;
 void rows_close(struct rows *rows);
 
 enum err rows_begin(struct rows *rows, struct err_note *note) MUST_USE;

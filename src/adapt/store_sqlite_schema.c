@@ -139,6 +139,48 @@ static const char *const steps[] = {
         " PRIMARY KEY(level, number)) STRICT, WITHOUT ROWID;"
         "ALTER TABLE message ADD COLUMN audit_seq INTEGER;"
         "ALTER TABLE message ADD COLUMN audit_salt BLOB;",
+
+        /* 8: what is known of a customer is sealed under the key of its subject (store_sqlite_vault.h), also what is
+         * there already. A customer_id that the redactor has changed is nobody's name. A subject with a name has a
+         * negative id, and digest and key are gone when it was erased. */
+        "INSERT INTO meta(key, value) VALUES('vault', new_index_key());"
+        "CREATE TABLE subject("
+        " id INTEGER PRIMARY KEY, digest BLOB, key BLOB, created_at INTEGER NOT NULL, erased_at INTEGER) STRICT;"
+        "CREATE UNIQUE INDEX subject_by_digest ON subject(digest) WHERE digest IS NOT NULL;"
+        "INSERT INTO subject(id, digest, key, created_at)"
+        " SELECT -min(id), customer_digest(customer_id), new_key(-min(id)), min(received_at) FROM message"
+        " WHERE customer_id NOT LIKE '%_REDACTED%' GROUP BY customer_id;"
+        "INSERT INTO subject(id, key, created_at) SELECT id, new_key(id), received_at FROM message"
+        " WHERE customer_id IS NULL OR customer_id LIKE '%_REDACTED%';"
+        "CREATE TABLE sealed("
+        " id INTEGER PRIMARY KEY, check_word INTEGER NOT NULL, received_at INTEGER NOT NULL,"
+        " key_id INTEGER NOT NULL, channel TEXT NOT NULL, category TEXT NOT NULL, intent TEXT NOT NULL,"
+        " secondary_intent TEXT, confidence REAL NOT NULL, source TEXT NOT NULL, severity TEXT NOT NULL,"
+        " request_id TEXT NOT NULL, is_refused INTEGER NOT NULL, text BLOB NOT NULL, metadata BLOB, customer_id BLOB,"
+        " model TEXT, prompt_version TEXT, decision_path BLOB, is_cached INTEGER NOT NULL,"
+        " action TEXT, priority TEXT NOT NULL, needs_review INTEGER NOT NULL, article_id TEXT,"
+        " answer BLOB NOT NULL, review_due_at INTEGER, audit_seq INTEGER, audit_salt BLOB, subject INTEGER NOT NULL) STRICT;"
+        "INSERT INTO sealed SELECT m.id, check_word, received_at, key_id, channel, category, intent, secondary_intent,"
+        " confidence, source, severity, request_id, is_refused, seal(s.id, s.key, 'message.text', m.id, text),"
+        " seal(s.id, s.key, 'message.metadata', m.id, metadata),"
+        " seal(s.id, s.key, 'message.customer_id', m.id, customer_id), model, prompt_version,"
+        " seal(s.id, s.key, 'message.decision_path', m.id, decision_path), is_cached, action, priority, needs_review,"
+        " article_id, seal(s.id, s.key, 'message.answer', m.id, answer), review_due_at, audit_seq, audit_salt, s.id"
+        " FROM message m JOIN subject s ON s.id = coalesce("
+        "(SELECT d.id FROM subject d WHERE d.digest = customer_digest(m.customer_id)), m.id) ORDER BY m.id;"
+        "DROP TABLE message;"
+        "ALTER TABLE sealed RENAME TO message;"
+        "CREATE INDEX message_by_subject ON message(subject) WHERE subject < 0;"
+        "ALTER TABLE compliance DROP COLUMN customer_id;"
+        "CREATE TABLE sealed_feedback("
+        " message_row INTEGER NOT NULL, key_id INTEGER NOT NULL, created_at INTEGER NOT NULL,"
+        " is_right INTEGER NOT NULL, category TEXT, intent TEXT, comment BLOB,"
+        " PRIMARY KEY(message_row, key_id)) STRICT, WITHOUT ROWID;"
+        "INSERT INTO sealed_feedback SELECT f.message_row, f.key_id, f.created_at, f.is_right, f.category, f.intent,"
+        " seal(s.id, s.key, 'feedback.comment/' || f.key_id, f.message_row, f.comment)"
+        " FROM feedback f JOIN message m ON m.id = f.message_row JOIN subject s ON s.id = m.subject;"
+        "DROP TABLE feedback;"
+        "ALTER TABLE sealed_feedback RENAME TO feedback;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

@@ -27,7 +27,7 @@ static const char *const texts[TICKET_STMTS] = {
         [TICKET_BY_ASSIGNEE] = SELECT_TICKET "INDEXED BY ticket_by_assignee"
                                              " WHERE assignee = ?2 AND id < ?1 ORDER BY id DESC",
         [TICKET_ONE] = SELECT_TICKET "WHERE id = ?",
-        [TICKET_MESSAGE] = "SELECT check_word, key_id, channel, customer_id, text FROM message WHERE id = ?",
+        [TICKET_MESSAGE] = "SELECT check_word, key_id, channel, customer_id, text FROM opened_message WHERE id = ?",
         [TICKET_EVENTS] = "SELECT version, at, by_key, field, old_value, new_value FROM ticket_event"
                           " WHERE ticket_row = ? ORDER BY version, field",
         [TICKET_LOG] = "INSERT INTO ticket_event(ticket_row, version, field, at, by_key, old_value, new_value)"

@@ -12,8 +12,11 @@
 
 #include "adapt/durable_file.h"
 #include "base/alloc.h"
+#include "core/message.h"
 
 enum { NONCE_BYTES = 12, TAG_BYTES = 16, PLACE_MAX = 64 };
+
+enum { SUBJECT_MAX_BYTES = METADATA_MAX_VALUE_BYTES };
 
 /* One key in both directions: a context that changes its direction schedules its key anew. */
 struct key {
@@ -24,6 +27,7 @@ struct key {
 struct vault {
         struct key master;
         struct key subject;
+        unsigned char index[VAULT_KEY_BYTES];
 };
 
 /* OpenSSL fails here only for want of memory, or when its AES is gone. */
@@ -73,6 +77,7 @@ void vault_free(struct vault *vault)
                 return;
         free_key(&vault->master);
         free_key(&vault->subject);
+        OPENSSL_cleanse(vault, sizeof *vault);
         free(vault);
 }
 
@@ -132,7 +137,20 @@ bool vault_open(struct vault *vault, struct vault_place place, struct str sealed
         return open_sealed(vault->subject.opening, place, sealed, ret_text);
 }
 
-/* ---- Keys of subjects ---- */
+/* ---- Keys under the master key ---- */
+
+static void draw(struct vault *vault, struct vault_place place, unsigned char ret_key[VAULT_KEY_BYTES],
+                 unsigned char ret_wrapped[VAULT_WRAPPED_BYTES])
+{
+        random_bytes(ret_key, VAULT_KEY_BYTES);
+        seal(vault->master.sealing, place, (struct str){(const char *)ret_key, VAULT_KEY_BYTES}, ret_wrapped);
+}
+
+static bool unwrap(struct vault *vault, struct vault_place place, struct str wrapped, unsigned char ret_key[VAULT_KEY_BYTES])
+{
+        return wrapped.len == VAULT_WRAPPED_BYTES &&
+               open_sealed(vault->master.opening, place, wrapped, (char *)ret_key);
+}
 
 static struct vault_place place_of_key(int64_t subject)
 {
@@ -142,21 +160,41 @@ static struct vault_place place_of_key(int64_t subject)
 void vault_make_key(struct vault *vault, int64_t subject, unsigned char ret_wrapped[VAULT_WRAPPED_BYTES])
 {
         unsigned char key[VAULT_KEY_BYTES];
-        random_bytes(key, sizeof key);
+        draw(vault, place_of_key(subject), key, ret_wrapped);
         set_key(&vault->subject, key);
-        seal(vault->master.sealing, place_of_key(subject), (struct str){(const char *)key, sizeof key}, ret_wrapped);
         OPENSSL_cleanse(key, sizeof key);
 }
 
 bool vault_use_key(struct vault *vault, int64_t subject, struct str wrapped)
 {
-        char key[VAULT_KEY_BYTES];
-        if (wrapped.len != VAULT_WRAPPED_BYTES ||
-            !open_sealed(vault->master.opening, place_of_key(subject), wrapped, key))
+        unsigned char key[VAULT_KEY_BYTES];
+        if (!unwrap(vault, place_of_key(subject), wrapped, key))
                 return false;
-        set_key(&vault->subject, (const unsigned char *)key);
+        set_key(&vault->subject, key);
         OPENSSL_cleanse(key, sizeof key);
         return true;
+}
+
+static const struct vault_place place_of_index = {STR_INIT("meta.vault"), 0};
+
+void vault_make_index(struct vault *vault, unsigned char ret_wrapped[VAULT_WRAPPED_BYTES])
+{
+        draw(vault, place_of_index, vault->index, ret_wrapped);
+}
+
+bool vault_use_index(struct vault *vault, struct str wrapped)
+{
+        return unwrap(vault, place_of_index, wrapped, vault->index);
+}
+
+struct digest vault_digest(const struct vault *vault, bool is_conversation, int64_t key_id, struct str id)
+{
+        char bytes[1 + sizeof key_id + SUBJECT_MAX_BYTES] = {is_conversation ? 'm' : 'c'};
+        must(id.len <= SUBJECT_MAX_BYTES);
+        memcpy(bytes + 1, &key_id, sizeof key_id);
+        memcpy(bytes + 1 + sizeof key_id, id.ptr, id.len);
+        return digest_hmac_sha256((struct str){(const char *)vault->index, sizeof vault->index},
+                                  (struct str){bytes, 1 + sizeof key_id + id.len});
 }
 
 /* ---- The master key's file ---- */

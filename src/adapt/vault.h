@@ -49,6 +49,12 @@ void vault_make_key(struct vault *vault, int64_t subject, unsigned char ret_wrap
 /* Takes a subject's key into use. False when it was not wrapped under this master key for this subject. */
 bool vault_use_key(struct vault *vault, int64_t subject, struct str wrapped) MUST_USE;
 
+/* The same for the key under which subjects are found by who they are; stored like a subject's. */
+void vault_make_index(struct vault *vault, unsigned char ret_wrapped[VAULT_WRAPPED_BYTES]);
+bool vault_use_index(struct vault *vault, struct str wrapped) MUST_USE;
+/* HMAC-SHA-256 of a customer_id (key_id 0), or of a conversation_id within one API key. */
+struct digest vault_digest(const struct vault *vault, bool is_conversation, int64_t key_id, struct str id);
+
 /* Under the key in use; ret_sealed has room for text.len + VAULT_OVERHEAD bytes. */
 void vault_seal(struct vault *vault, struct vault_place place, struct str text, unsigned char *ret_sealed);
 

@@ -346,12 +346,19 @@ static void consulted(struct consult_question *question)
         resume(list_item(question, struct triage, question));
 }
 
+/* Whom the message is about: the customer, else the conversation; absent, when neither is named. */
+static struct raw_text name_subject(const struct triage *t, bool *ret_is_conversation)
+{
+        struct raw_text customer = message_metadata(&t->request.message, STR("customer_id"));
+        *ret_is_conversation = customer.raw.len == 0;
+        return customer.raw.len ? customer : message_metadata(&t->request.message, STR("conversation_id"));
+}
+
 /* One customer keeps one prompt; who says no name is told by the conversation, or by the message. */
 static uint64_t split_point(const struct triage *t)
 {
-        struct raw_text subject = message_metadata(&t->request.message, STR("customer_id"));
-        if (!subject.raw.ptr)
-                subject = message_metadata(&t->request.message, STR("conversation_id"));
+        bool is_conversation;
+        struct raw_text subject = name_subject(t, &is_conversation);
         return hash64(subject.raw.ptr ? subject.raw : t->text.safe);
 }
 
@@ -455,6 +462,7 @@ static void fill_record(struct triage *t)
         record->is_refused = request->is_too_long;
         record->outcome = &t->outcome;
         record->customer_id = redacted_metadata(t, "customer_id");
+        record->subject = name_subject(t, &record->is_conversation);
         if (t->outcome.notice_count)
                 record->conversation_id = redacted_metadata(t, "conversation_id");
         record->product_id = redacted_metadata(t, "product_id");

@@ -47,6 +47,8 @@ struct store_record {
         const struct outcome *outcome;
         struct safe_text customer_id; /* absent when not sent */
         struct safe_text conversation_id; /* only with notices */
+        struct raw_text subject; /* whom it is about, to find its key: a customer_id, */
+        bool is_conversation;    /* or a conversation_id within the API key. Absent: the message alone */
         struct safe_text product_id;
         struct digest text_digest; /* HMAC-SHA-256 of the raw text; only with a compliance record */
         size_t text_points;

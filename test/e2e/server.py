@@ -19,6 +19,8 @@ import subprocess
 import threading
 import time
 
+import vault
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("TRIAGED_BIN", ROOT / "build" / "triaged")).resolve()
 SLOW = float(os.environ.get("E2E_SLOW_FACTOR", "1"))
@@ -318,6 +320,7 @@ class Server:
     def rows(self, sql, *values):
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=5)
         try:
+            vault.open_views(connection, (self.data_dir / "master.key").read_bytes())
             return connection.execute(sql, values).fetchall()
         finally:
             connection.close()

@@ -116,7 +116,7 @@ def test_emergency_reply_says_whom_to_call(shared):
 def test_record_is_complete(shared):
     decision = shared.decide(EMERGENCY, channel="voice", metadata={"customer_id": "C-77", "product_id": "P-9"})
     row = shared.rows(
-        "SELECT c.severity, c.status, c.channel, c.customer_id, c.product_id, length(c.text_digest), c.text_points,"
+        "SELECT c.severity, c.status, c.channel, m.customer_id, c.product_id, length(c.text_digest), c.text_points,"
         " c.is_report_candidate, c.due_at - c.received_at, m.text FROM compliance c JOIN message m ON m.id = c.id"
         " WHERE json_extract(m.answer, '$.message_id') = ?", decision["message_id"])
     assert row == [("urgent", "pending_review", "voice", "C-77", "P-9", 32, len(EMERGENCY), 1, 15 * 60 * 1000, EMERGENCY)]

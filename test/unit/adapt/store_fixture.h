@@ -10,6 +10,7 @@
 
 #include "adapt/sqlite_db.h"
 #include "adapt/store_sqlite_schema.h"
+#include "adapt/store_sqlite_vault.h"
 #include "adapt/store_sqlite.h"
 #include "base/alloc.h"
 #include "unit/test.h"
@@ -202,6 +203,11 @@ static inline int64_t number(const char *sql)
         int64_t value = -1;
         assert_ok(sqlite_db_open(path, &(struct sqlite_options){.cache_kib = 64, .busy_timeout_ms = 1000},
                                  &db, NULL));
+        struct digest master;
+        char key_path[96];
+        snprintf(key_path, sizeof key_path, "%s/" MASTER_KEY_FILE, fixture.directory);
+        assert_ok(vault_load_master(key_path, false, &master, NULL));
+        assert_ok(store_vault_attach_reader(db, &master, NULL));
         assert_ok(sqlite_db_number(db, sql, &value, NULL));
         sqlite3_close(db);
         return value;

@@ -76,8 +76,9 @@ static void one_commit_leaves_all_rows_of_a_message(void **state)
         sample->record.text_points = 19;
         assert_ok(commit_one(sample));
         static const char *const checks[] = {
-                "SELECT count(*) FROM message WHERE id=1 AND channel='chat' AND category='safety_compliance'"
-                " AND secondary_intent IS NULL AND customer_id='c-1'",
+                "SELECT count(*) FROM message JOIN opened_message o USING(id) WHERE id=1 AND o.channel='chat'"
+                " AND o.category='safety_compliance'"
+                " AND secondary_intent IS NULL AND o.customer_id='c-1'",
                 "SELECT count(*) FROM ticket WHERE id=1 AND status='open' AND priority='high'"
                 " AND queue='agents'",
                 "SELECT count(*) FROM compliance WHERE id=1 AND severity='urgent' AND status='pending_review'"
