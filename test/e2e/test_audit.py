@@ -19,6 +19,8 @@ class Audited(Server):
         return self.cli(*args, "--data-dir", self.data_dir)
 
     def export(self):
+        """The log, and beside it the checkpoints that a verifier had kept until then."""
+        self.kept = self.checkpoints.read_bytes() if self.checkpoints.exists() else b""
         done = self.admin("audit", "export")
         assert done.returncode == 0, done
         return done.stdout
@@ -46,9 +48,10 @@ def verify(server, tmp_path, text, key):
     """Both verifiers on one export; they must agree. True: nothing is wrong."""
     export = tmp_path / "export"
     export.write_bytes(text if isinstance(text, bytes) else text.encode())
-    kept = [server.checkpoints] if server.checkpoints.exists() else []
-    ours = server.cli("audit", "verify", export, "--key", key, *(arg for file in kept for arg in ("--checkpoint", file)))
-    other = subprocess.run(["/usr/bin/python3", ROOT / "tools/verify_audit.py", export, key, *kept], capture_output=True,
+    kept = tmp_path / "kept"
+    kept.write_bytes(server.kept)
+    ours = server.cli("audit", "verify", export, "--key", key, "--checkpoint", kept)
+    other = subprocess.run(["/usr/bin/python3", ROOT / "tools/verify_audit.py", export, key, kept], capture_output=True,
                            text=True, timeout=60)
     assert ours.returncode in (0, 1) and (ours.returncode == 0) == (other.returncode == 0), (ours, other)
     assert "Traceback" not in other.stderr or ours.returncode == 1, other
@@ -167,12 +170,12 @@ def test_an_old_copy_put_back_is_found(audited, tmp_path):
     for number in range(20):
         audited.decide(f"What is your refund policy? {number}")
     audited.stop()
-    audited.checkpoints.write_bytes(kept)
-    audited.start()
     key, text = audited.key(), audited.export()
+    audited.kept = kept
     assert not verify(audited, tmp_path, text, key)
-    audited.checkpoints.unlink()
+    audited.kept = b""
     assert verify(audited, tmp_path, text, key)
+    audited.start()
 
 
 def test_killed_at_any_time_it_goes_on(audited, tmp_path):
