@@ -55,6 +55,7 @@ static void on_attempted(void *arg, const struct outbox_attempt *attempt)
         const struct connector_delivery *delivery = attempt->delivery;
         if (is_left(lane->lanes))
                 return;
+        lane->is_failing = false;
         METRIC_ADD(OUTBOX_ATTEMPTS, METRIC_PAIR(CONNECTOR_RESULT, lane->place, delivery->result), 1);
         if (attempt->fate == OUTBOX_DONE)
                 METRIC_OBSERVE(OUTBOX_DELIVERED, lane->place, (double)attempt->age_ms / 1e3);
