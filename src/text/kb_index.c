@@ -200,7 +200,7 @@ static void post_bodies(struct builder *builder)
                 if (term->body_count++ == 0)
                         term->body_start = (uint32_t)count;
                 double frequency = (double)(next - i), len = builder->body_lens[item->place];
-                double saturation = frequency / (frequency + k1 * (1 - b + b * len / mean));
+                double saturation = frequency * (k1 + 1) / (frequency + k1 * (1 - b + b * len / mean));
                 index->body_postings[count++] = (struct kb_body_posting){item->place, (float)saturation};
         }
 }

@@ -3,11 +3,10 @@
  *
  * Words are weighted by BM25's inverse document frequency (Robertson, Zaragoza 2009), bodies by its
  * saturated term frequency; titles and aliases are questions that the article answers, and count
- * ten times as much as the body. A hit's score is the F measure of two shares, both weighted by
- * how rare the words are: how much of the query the article knows, and how much of the article's
- * nearest question the query says. It is lowered when the runner-up is as good. So 1 is the
- * article's own question, 0 nothing in common, and words that no article knows lower it. Stop words,
- * numbers and the redactor's tags count nothing.
+ * ten times as much as the body. Hits are ordered by Tversky's index of query and nearest
+ * question, each word weighted by how rare it is: what the article knows of the query, against all that the query says
+ * and part of what that question says beyond it. A hit's score is the probability that it answers (kb_answer.h).
+ * Stop words, numbers and the redactor's tags count nothing.
  *
  * An index is immutable once built and searched by many threads at a time, without a lock. What a
  * search writes to is its thread's scratch, which belongs to no index and outlives their swaps.
@@ -18,6 +17,7 @@
 #include "base/err.h"
 #include "base/safe_text.h"
 #include "base/str.h"
+#include "text/kb_answer.h"
 
 enum {
         KB_ARTICLES_MAX = 100000,
@@ -42,7 +42,8 @@ struct kb_scratch;
 
 struct kb_hit {
         const struct article *article; /* borrowed from the index */
-        double score;                  /* 0..1 */
+        double score;                  /* probability that it answers the query, 0..1 */
+        struct kb_signals signals;     /* what that rests on */
 };
 
 /* Whether an index takes this article: ERR_INVALID without id or title, ERR_TOO_LARGE over a cap. The

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <libstemmer.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +16,16 @@
  * body. Questions and body stand 10 to 1. */
 static const float nearest_share = 7.0F / 11, siblings_share = 3.0F / 11, body_share = 1.0F / 11;
 
+/* How much what a question says beyond the query counts against it. */
+static const float unsaid_share = 0.3F;
+
 struct article_marks {
         float body;       /* idf times saturation of the query's terms in the body */
         float siblings;   /* idf of the query's terms in any of its questions */
         uint32_t counted; /* number of the last term counted in siblings */
+        uint32_t terms;   /* of the query in any of its questions */
         float best;       /* of its questions so far */
+        float said;       /* share of that question that the query says */
         bool is_touched;
 };
 
@@ -78,13 +84,18 @@ static void fit(struct kb_scratch *scratch, const struct kb_index *index)
         }
 }
 
-/* The query's distinct words: known ones in scratch->terms. Returns the idf of all, summed. */
-static float read_query(const struct kb_index *index, struct kb_scratch *scratch, struct str query,
-                        size_t *ret_terms)
+/* A query's distinct words. The known ones are in scratch->terms. */
+struct query {
+        float weight;    /* the idf of all, summed */
+        float strangers; /* of those that no article says */
+        size_t terms;
+};
+
+static struct query read_query(const struct kb_index *index, struct kb_scratch *scratch, struct str text)
 {
-        struct kb_words words = {.rest = query, .stemmer = scratch->stemmer};
-        float weight = 0;
-        size_t seen = 0, known = 0;
+        struct kb_words words = {.rest = text, .stemmer = scratch->stemmer};
+        struct query query = {0};
+        size_t seen = 0;
         for (struct str stem = kb_words_next(&words); stem.ptr && seen < KB_QUERY_TERMS_MAX;
              stem = kb_words_next(&words)) {
                 uint64_t hash = hash64(stem);
@@ -95,12 +106,13 @@ static float read_query(const struct kb_index *index, struct kb_scratch *scratch
                         continue;
                 scratch->hashes[seen++] = hash;
                 const struct kb_term *term = kb_index_find(index, stem, hash);
-                weight += term ? term->idf : index->unknown_idf;
+                query.weight += term ? term->idf : index->unknown_idf;
                 if (term)
-                        scratch->terms[known++] = term;
+                        scratch->terms[query.terms++] = term;
+                else
+                        query.strangers += index->unknown_idf;
         }
-        *ret_terms = known;
-        return weight;
+        return query;
 }
 
 static struct article_marks *touch(struct kb_scratch *scratch, uint32_t article)
@@ -125,6 +137,7 @@ static void count_term(const struct kb_index *index, struct kb_scratch *scratch,
                 if (marks->counted != number) {
                         marks->counted = number;
                         marks->siblings += term->idf;
+                        marks->terms++;
                 }
         }
         for (uint32_t i = 0; i < term->body_count; i++) {
@@ -133,11 +146,11 @@ static void count_term(const struct kb_index *index, struct kb_scratch *scratch,
         }
 }
 
-/* The F measure of said / question_weight (how much of the question the query says) and known /
- * query_weight (how much of the query the article knows), in one division. */
-static float f_measure(float said, float question_weight, float known, float query_weight)
+/* Tversky's index: what the article knows of all that the query says, and of part of what its nearest
+ * question says beyond it. A question is not half wrong for being longer than what was asked. */
+static float likeness(float known, float query_weight, float unsaid)
 {
-        return 2 * said * known / (said * query_weight + known * question_weight);
+        return known / (query_weight + unsaid_share * unsaid);
 }
 
 /* Each article gets the best of its questions. The accumulators are zero again afterwards. */
@@ -150,25 +163,28 @@ static void judge_questions(const struct kb_index *index, struct kb_scratch *scr
                 float said = scratch->questions[number];
                 float known =
                         nearest_share * said + siblings_share * marks->siblings + body_share * marks->body;
-                float score = f_measure(said, question->weight, known, query_weight);
-                if (score > marks->best)
+                float score = likeness(known, query_weight, question->weight - said);
+                if (score > marks->best) {
                         marks->best = score;
+                        marks->said = said / question->weight;
+                }
                 scratch->questions[number] = 0;
         }
         scratch->touched_question_count = 0;
 }
 
-static void insert(struct kb_hit *hits, size_t *count, size_t max_hits, struct kb_hit hit)
+static void insert(struct kb_hit *hits, size_t *count, size_t max_hits, const struct article *article, double score)
 {
-        if (*count == max_hits && (max_hits == 0 || hits[max_hits - 1].score >= hit.score))
+        if (*count == max_hits && (max_hits == 0 || hits[max_hits - 1].score >= score))
                 return;
         size_t at = *count < max_hits ? (*count)++ : max_hits - 1;
-        for (; at > 0 && hits[at - 1].score < hit.score; at--)
+        for (; at > 0 && hits[at - 1].score < score; at--)
                 hits[at] = hits[at - 1];
-        hits[at] = hit;
+        hits[at].article = article;
+        hits[at].score = score;
 }
 
-/* Returns the score of the best article beside the first hit. */
+/* Leaves the match in each hit's score. Returns that of the best article beside the first hit. */
 static double collect(const struct kb_index *index, struct kb_scratch *scratch, float query_weight,
                       struct kb_hit *ret_hits, size_t max_hits, size_t *ret_count)
 {
@@ -177,42 +193,67 @@ static double collect(const struct kb_index *index, struct kb_scratch *scratch, 
         const float of_body = body_share / query_weight;
         for (size_t i = 0; i < scratch->touched_article_count; i++) {
                 uint32_t number = scratch->touched_articles[i];
-                struct article_marks *marks = scratch->articles + number;
+                const struct article_marks *marks = scratch->articles + number;
                 /* Words of the body alone: known, but no question of the article says them. */
                 float from_body = of_body * marks->body;
                 double score = marks->best > from_body ? marks->best : from_body;
-                insert(ret_hits, &count, max_hits, (struct kb_hit){index->articles + number, score});
+                insert(ret_hits, &count, max_hits, index->articles + number, score);
                 second = score > best ? best : score > second ? score : second;
                 best = score > best ? score : best;
-                *marks = (struct article_marks){0};
         }
-        scratch->touched_article_count = 0;
         *ret_count = count;
         return second;
 }
 
-/* A runner-up that is as good takes a tenth from all; one that is far behind nothing. */
-static double margin_factor(double best, double second)
+static void clear_marks(struct kb_scratch *scratch)
 {
-        double margin = (best - second) / 0.2;
-        return 0.9 + 0.1 * (margin < 1 ? margin : 1);
+        for (size_t i = 0; i < scratch->touched_article_count; i++)
+                scratch->articles[scratch->touched_articles[i]] = (struct article_marks){0};
+        scratch->touched_article_count = 0;
+}
+
+static struct kb_signals signals_of(const struct article_marks *marks, const struct query *query, double match,
+                                    double best_other)
+{
+        return (struct kb_signals){
+                .always = 1,
+                .match = (float)match,
+                .query_share = marks->siblings / query->weight,
+                .question_share = marks->said,
+                .body_share = marks->body / query->weight,
+                .strangers = query->strangers / query->weight,
+                .margin = (float)(match - best_other),
+                .terms = logf(1 + (float)marks->terms),
+        };
+}
+
+/* Matches become probabilities. The order stays that of the matches, which alone compare articles. */
+static void judge_hits(const struct kb_index *index, const struct kb_scratch *scratch, const struct query *query,
+                       struct kb_hit *hits, size_t count, double second)
+{
+        double best = count ? hits[0].score : 0, ceiling = 1;
+        for (size_t i = 0; i < count; i++) {
+                const struct article_marks *marks = scratch->articles + (hits[i].article - index->articles);
+                hits[i].signals = signals_of(marks, query, hits[i].score, i == 0 ? second : best);
+                double probability = kb_answer_probability(&hits[i].signals);
+                ceiling = probability < ceiling ? probability : ceiling;
+                hits[i].score = ceiling;
+        }
 }
 
 size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query,
                  struct kb_hit *ret_hits, size_t max_hits)
 {
-        size_t terms, count;
+        size_t count;
         if (max_hits == 0)
                 return 0;
         fit(scratch, index);
-        float weight = read_query(index, scratch, query.safe, &terms);
-        for (size_t i = 0; i < terms; i++)
+        struct query read = read_query(index, scratch, query.safe);
+        for (size_t i = 0; i < read.terms; i++)
                 count_term(index, scratch, scratch->terms[i], (uint32_t)i + 1);
-        judge_questions(index, scratch, weight);
-        double second = collect(index, scratch, weight, ret_hits, max_hits, &count);
-        for (size_t i = count; i > 0; i--) {
-                double score = ret_hits[i - 1].score * margin_factor(ret_hits[0].score, second);
-                ret_hits[i - 1].score = score < 1 ? score : 1;
-        }
+        judge_questions(index, scratch, read.weight);
+        double second = collect(index, scratch, read.weight, ret_hits, max_hits, &count);
+        judge_hits(index, scratch, &read, ret_hits, count, second);
+        clear_marks(scratch);
         return count;
 }

@@ -9,7 +9,7 @@
 /* What a term of the body gives to its article. */
 struct kb_body_posting {
         uint32_t article;
-        float saturation; /* BM25's term frequency factor, 0..1 */
+        float saturation; /* BM25's term frequency factor, 0..2.2; 1 is one in a body of mean length */
 };
 
 struct kb_term {

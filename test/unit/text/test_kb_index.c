@@ -195,6 +195,21 @@ static void scores_are_sorted_and_lie_between_nothing_and_certain(void **state)
         assert_int_equal(kb_search(starter->index, starter->scratch, query, hits, 0), 0);
 }
 
+static void what_nobody_knows_and_a_rival_make_an_answer_less_probable(void **state)
+{
+        struct starter *starter = *state;
+        struct kb_signals sure = best(starter, STR("What is your refund policy?")).signals;
+        assert_true(sure.question_share > 0.99F && sure.query_share > 0.99F && sure.strangers == 0);
+        assert_true(sure.margin > 0 && sure.terms > 1);
+        struct kb_signals strange = best(starter, STR("What is your zeppelin refund policy?")).signals;
+        assert_true(strange.strangers > 0.2F && strange.query_share < sure.query_share);
+        struct kb_signals torn = best(starter, STR("refund")).signals;
+        assert_true(torn.margin < sure.margin && torn.terms < sure.terms);
+        assert_true(kb_answer_probability(&strange) < kb_answer_probability(&sure));
+        assert_true(kb_answer_probability(&torn) < kb_answer_probability(&sure));
+        assert_true(kb_answer_probability(&sure) < 1);
+}
+
 static void case_form_and_tags_do_not_matter(void **state)
 {
         struct starter *starter = *state;
@@ -231,7 +246,7 @@ static void a_question_counts_ten_times_the_body(void **state)
         assert_ok(kb_index_new(articles, 3, &index, NULL));
         assert_int_equal(kb_search(index, scratch, SAFE_LITERAL("umbrella"), hits, 3), 2);
         assert_str_equal(hits[0].article->id, "title");
-        assert_true(hits[0].score > 5 * hits[1].score);
+        assert_true(hits[0].signals.match > 5 * hits[1].signals.match);
         kb_index_free(index);
         kb_scratch_free(scratch);
 }
@@ -329,6 +344,7 @@ int main(void)
                 cmocka_unit_test(refund_policy_is_answered_and_the_capital_of_france_is_not),
                 cmocka_unit_test(paraphrased_questions_find_their_article),
                 cmocka_unit_test(scores_are_sorted_and_lie_between_nothing_and_certain),
+                cmocka_unit_test(what_nobody_knows_and_a_rival_make_an_answer_less_probable),
                 cmocka_unit_test(case_form_and_tags_do_not_matter),
                 cmocka_unit_test(nothing_asked_finds_nothing),
                 cmocka_unit_test(a_question_counts_ten_times_the_body),
