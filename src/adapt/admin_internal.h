@@ -45,6 +45,9 @@ enum err admin_review_show(struct operation *op);
 enum err admin_review_change(struct operation *op);
 enum err admin_compliance_export(struct operation *op);
 
+/* admin_knowledge.c */
+enum err admin_kb_export(struct operation *op);
+
 /* admin_audit.c */
 /* Enters a read by the command line; before it nothing may be disclosed. */
 enum err admin_audit_reading(struct operation *op, enum audit_kind kind, struct record_id record);

@@ -298,6 +298,7 @@ static const struct {
         {STR_INIT("key.add"), key_add},     {STR_INIT("key.list"), key_list},
         {STR_INIT("key.revoke"), key_revoke}, {STR_INIT("kb.import"), kb_import},
         {STR_INIT("kb.import_part"), kb_import}, {STR_INIT("kb.list"), kb_list},
+        {STR_INIT("kb.export"), admin_kb_export},
         {STR_INIT("kb.delete"), kb_delete}, {STR_INIT("kb.search"), kb_find},
         {STR_INIT("feedback.list"), feedback_list}, {STR_INIT("model.list"), model_list},
         {STR_INIT("model.add"), model_add}, {STR_INIT("model.activate"), model_activate},

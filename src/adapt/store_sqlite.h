@@ -160,6 +160,11 @@ enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena
                                     struct store_article **ret_articles, size_t *ret_count,
                                     struct err_note *note) MUST_USE;
 
+/* Up to `max` articles whose id is behind `after` (absent: from the start), by id. */
+enum err store_sqlite_page_articles(struct store_sqlite *db, struct str after, struct arena *arena,
+                                    struct store_article *ret_articles, size_t max, size_t *ret_count,
+                                    struct err_note *note) MUST_USE;
+
 enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count,
                                      struct err_note *note) MUST_USE;
 

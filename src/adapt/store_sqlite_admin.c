@@ -468,6 +468,36 @@ enum err store_sqlite_load_articles(struct store_sqlite *db, struct arena *arena
         return err;
 }
 
+static enum err page_articles(struct sqlite_binder *b, struct arena *arena, struct store_article *articles,
+                              size_t *ret_count, struct err_note *note)
+{
+        int code;
+        while ((code = sqlite3_step(b->stmt)) == SQLITE_ROW)
+                if (!read_article(b->stmt, arena, &articles[(*ret_count)++]))
+                        return err_set(note, ERR_TOO_LARGE, "the list is larger than the memory set aside for it");
+        return code == SQLITE_DONE ? ERR_OK : sqlite_db_err(sqlite3_db_handle(b->stmt), code, note);
+}
+
+enum err store_sqlite_page_articles(struct store_sqlite *db, struct str after, struct arena *arena,
+                                    struct store_article *ret_articles, size_t max, size_t *ret_count,
+                                    struct err_note *note)
+{
+        struct sqlite_binder b;
+        *ret_count = 0;
+        pthread_mutex_lock(&db->admin_reader.lock);
+        enum err err = sqlite_once(db->admin_reader.db,
+                                   "SELECT id, title, body, url, locale, aliases, tags, updated_at FROM article"
+                                   " WHERE id > ? ORDER BY id LIMIT ?",
+                                   &b, note);
+        if (!err) {
+                bind_text(&b, after.len ? after : STR(""));
+                bind_i64(&b, (int64_t)max);
+                err = sqlite_once_end(&b, page_articles(&b, arena, ret_articles, ret_count, note));
+        }
+        pthread_mutex_unlock(&db->admin_reader.lock);
+        return err;
+}
+
 enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count, struct err_note *note)
 {
         int64_t count = 0;

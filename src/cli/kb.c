@@ -5,11 +5,15 @@
 #include "base/json_writer.h"
 #include "text/kb_parse.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { BATCH_ARTICLES = 500, IMPORT_ARENA_BYTES = 1 << 30 };
+enum { BATCH_ARTICLES = 500, IMPORT_ARENA_BYTES = 1 << 30, PATH_BYTES = 4096, LINE_MAX_BYTES = 2 << 20 };
 
 /* An import under way: articles gather in `arguments` and go out in batches. A server puts them into
  * force once, at the end: each time costs it a new index. */
@@ -106,6 +110,35 @@ static enum err gather(void *arg, const struct article *article)
         return ++import->gathered == BATCH_ARTICLES ? send_batch(import) : ERR_OK;
 }
 
+static int import_path(struct import *import, const char *path);
+
+static int is_visible(const struct dirent *entry)
+{
+        enum kb_format format;
+        return entry->d_name[0] != '.' && kb_format_from(str_from(entry->d_name), &format);
+}
+
+/* The article files of a folder, in the order of their names; one that fails does not keep out the others. */
+static int import_folder(struct import *import, const char *path)
+{
+        struct dirent **entries;
+        int status = CLI_OK, count = scandir(path, &entries, is_visible, alphasort);
+        if (count < 0)
+                return cli_complain(CLI_FAILED, "%s: %s", path, strerror(errno));
+        if (count == 0)
+                status = cli_complain(CLI_FAILED, "%s: no .md, .jsonl or .csv file in it", path);
+        for (int i = 0; i < count; i++) {
+                char name[PATH_BYTES];
+                int len = snprintf(name, sizeof name, "%s/%s", path, entries[i]->d_name);
+                int one = len < PATH_BYTES ? import_path(import, name)
+                                           : cli_complain(CLI_FAILED, "%s: the path is too long", name);
+                status = status == CLI_OK ? one : status;
+                free(entries[i]);
+        }
+        free(entries);
+        return status;
+}
+
 static int import_file(struct import *import, const char *path)
 {
         enum kb_format format;
@@ -133,18 +166,93 @@ static int import_file(struct import *import, const char *path)
         return err || report.malformed ? CLI_FAILED : CLI_OK;
 }
 
+static int import_path(struct import *import, const char *path)
+{
+        struct stat found;
+        bool is_folder = stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+        return is_folder ? import_folder(import, path) : import_file(import, path);
+}
+
 static int import(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
 {
         struct import import = {.admin = admin, .parser = parser};
         int status = CLI_OK;
         if (operands->count == 0)
-                return cli_complain(CLI_USAGE, "`triaged kb import` needs a file; see --help");
+                return cli_complain(CLI_USAGE, "`triaged kb import` needs a file or a folder; see --help");
         buf_init(&import.arguments, ADMIN_MAX_BYTES);
         for (size_t i = 0; i < operands->count && status == CLI_OK; i++)
-                status = import_file(&import, operands->items[i]);
+                status = import_path(&import, operands->items[i]);
         int in_force = put_into_force(&import);
         status = status == CLI_OK ? in_force : status;
         buf_deinit(&import.arguments);
+        return status;
+}
+
+static enum err print_article(struct buf *line, struct json article)
+{
+        struct json_writer w = {.buf = line};
+        struct json_iter members = json_iter(article);
+        struct json value, item;
+        struct str name, text;
+        buf_reset(line);
+        json_open(&w, '{');
+        while (json_next(&members, &name, &value)) {
+                json_key_str(&w, name);
+                if (json_to_str(value, &text)) {
+                        json_str(&w, text);
+                        continue;
+                }
+                json_open(&w, '[');
+                for (struct json_iter items = json_iter(value); json_next(&items, NULL, &item);)
+                        if (json_to_str(item, &text))
+                                json_str(&w, text);
+                json_close(&w, ']');
+        }
+        json_close(&w, '}');
+        if (line->is_over)
+                return ERR_TOO_LARGE;
+        printf("%.*s\n", STR_ARGS(buf_str(line)));
+        return ERR_OK;
+}
+
+/* Prints a page and leaves the arguments of the next one. */
+static int export_page(struct admin *admin, struct json_parser *parser, struct buf *arguments, struct buf *line,
+                       size_t *ret_count)
+{
+        struct json result, articles, article = {0};
+        *ret_count = 0;
+        int status = cli_execute(admin, "kb.export", buf_str(arguments), parser, &result);
+        if (status != CLI_OK || !json_find(result, STR("articles"), &articles))
+                return status;
+        buf_reset(arguments);
+        struct json_writer w = {.buf = arguments};
+        struct str last = {0};
+        struct json_iter iter = json_iter(articles);
+        for (; json_next(&iter, NULL, &article); ++*ret_count) {
+                last = cli_text(article, "id");
+                if (print_article(line, article) != ERR_OK)
+                        return cli_complain(CLI_FAILED, "the article %.*s is too large to export", STR_ARGS(last));
+        }
+        json_open(&w, '{');
+        json_member(&w, "after", last);
+        json_close(&w, '}');
+        return cli_flush() ? CLI_OK : cli_complain(CLI_FAILED, "the export cannot be written to standard output");
+}
+
+static int export(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
+{
+        struct buf arguments, line;
+        size_t count = 1;
+        int status = CLI_OK;
+        if (!cli_all_taken(operands, 0, NULL))
+                return CLI_USAGE;
+        buf_init(&arguments, 65536);
+        buf_init(&line, LINE_MAX_BYTES);
+        buf_append_str(&arguments, STR("{}"));
+        while (count && status == CLI_OK)
+                status = export_page(admin, parser, &arguments, &line, &count);
+        buf_deinit(&line);
+        buf_deinit(&arguments);
         return status;
 }
 
@@ -206,22 +314,26 @@ static int delete_article(struct admin *admin, struct json_parser *parser, struc
 
 static int run(const struct cli *cli, const struct settings *settings, struct settings_args *operands)
 {
-        static const struct cli_action actions[] = {{"import", import}, {"search", search}, {"list", list},
+        static const struct cli_action actions[] = {{"import", import}, {"export", export}, {"search", search}, {"list", list},
                                                     {"delete", delete_article}, {NULL, NULL}};
         (void)cli;
-        return cli_run_action(settings, operands, "kb", actions, "import, search, list or delete");
+        return cli_run_action(settings, operands, "kb", actions, "import, export, search, list or delete");
 }
 
 const struct cli_command cli_kb = {
         .name = "kb",
-        .summary = "import, search, list and delete articles of the knowledge base",
-        .help = "usage: triaged kb import FILE...\n"
+        .summary = "import, export, search, list and delete articles of the knowledge base",
+        .help = "usage: triaged kb import FILE|FOLDER...\n"
+                "       triaged kb export > FILE.jsonl\n"
                 "       triaged kb search QUERY\n"
                 "       triaged kb list\n"
                 "       triaged kb delete ID\n\n"
                 "FILE is .jsonl (one object a line: id, title, body, url, locale, aliases, tags), .csv with a\n"
-                "header row of the same names, or .md (one article, front matter). Importing a file again\n"
-                "changes only what differs. Bad rows are named, the others are imported; the exit code is 1\n"
+                "header row of the same names, or .md (one article; its id is the file's name, its front matter has\n"
+                "title, url, locale, aliases: [a, b], tags: [a, b]). Of a FOLDER all such files are read.\n\n"
+                "Importing a file again changes only what differs; `export` prints JSON lines that import as they\n"
+                "are. `search` prints the probability that an article answers the query; one is given to a customer\n"
+                "from answer_threshold on (policy/taxonomy.yaml). Bad rows are named, the others are imported; the exit code is 1\n"
                 "then. Works beside a running server, which answers from the new articles at once.\n",
         .run = run,
 };

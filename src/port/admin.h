@@ -12,6 +12,8 @@
  * kb.import_part: as kb.import, but a server answers from the articles only behind the next kb.import,
  *   which may bring none: so that it builds its index once and not for each part of a large import
  * kb.list {} -> {"articles":[{"id","title","locale","url"}]}
+ * kb.export {["after"]} -> {"articles":[…]}: the next ones behind that id, by id, whole, without what is empty;
+ *   none behind the last
  * kb.delete {"id"} -> {"id"}
  * kb.search {"query"[,"limit"]} -> {"hits":[{"id","title","url","score"}]}
  * feedback.list {} -> {"rows":[{"text","category"[,"intent"]}]}: rows as `triaged train` reads them

@@ -334,6 +334,39 @@ def test_deleted_article_is_gone_and_listed_no_more(alone, tmp_path):
     assert "quokka" not in listing and "zeppelin" in listing
 
 
+def test_export_imports_as_it_is(alone, make_server, tmp_path):
+    odd = {"id": "odd \u00e4", "title": 'A "quoted" title', "body": "two\nlines \\ and \u20ac | pipes, commas", "url": "/x?a=1&b=2",
+           "locale": "de-AT", "aliases": ["a | b", "c, d"], "tags": ["x"]}
+    many = [{"id": f"n-{i:03}", "title": f"Title {i}", "body": f"Body {i}"} for i in range(250)]
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(article) + "\n" for article in [odd, *many]))
+    assert alone.cli("kb", "import", path, "--data-dir", alone.data_dir).returncode == 0
+    first = alone.cli("kb", "export", "--data-dir", alone.data_dir)
+    assert first.returncode == 0, first
+    assert odd in [json.loads(line) for line in first.stdout.splitlines()]
+    (tmp_path / "out.jsonl").write_text(first.stdout)
+    again = alone.cli("kb", "import", tmp_path / "out.jsonl", "--data-dir", alone.data_dir)
+    assert ": 0 added, 0 updated, 251 unchanged, 0 refused" in again.stdout, again
+    other = make_server(config={"kb": {"seed_starter": False}}).start()
+    assert other.cli("kb", "import", tmp_path / "out.jsonl", "--data-dir", other.data_dir).returncode == 0
+    assert other.cli("kb", "export", "--data-dir", other.data_dir).stdout == first.stdout
+
+
+def test_a_folder_is_imported_and_its_bad_files_are_named(alone, tmp_path):
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    write_articles(folder / "zeppelin.md")
+    (folder / "quokka.md").write_text("---\ntitle: Quokka\naliases: [wallaby, the happy one]\n---\nIt smiles.\n")
+    (folder / "bad.md").write_text("---\ntitle: no end\n")
+    (folder / "notes.txt").write_text("not an article")
+    done = alone.cli("kb", "import", folder, "--data-dir", alone.data_dir)
+    assert done.returncode == 1 and "bad.md:1" in done.stderr and "notes" not in done.stdout + done.stderr, done
+    assert alone.rows("SELECT id FROM article ORDER BY id") == [("quokka",), ("zeppelin",)]
+    (tmp_path / "empty").mkdir()
+    done = alone.cli("kb", "import", tmp_path / "empty", "--data-dir", alone.data_dir)
+    assert done.returncode == 1 and "empty" in done.stderr, done
+
+
 def test_search_that_finds_nothing_says_so(alone):
     done = alone.cli("kb", "search", "xyzzyplugh", "--data-dir", alone.data_dir)
     assert done.returncode in (0, 1) and "zeppelin" not in done.stdout
