@@ -22,7 +22,9 @@ enum err admin_ticket_list(struct operation *op)
                         return err_set(op->note, ERR_INVALID, "%.*s %s", STR_ARGS(name),
                                        message ? message : "is no filter of tickets");
         }
-        enum err err = store_sqlite_list_tickets(op->db, &query, op->note);
+        enum err err = admin_audit_reading(op, AUDIT_RECORDS_LISTED, (struct record_id){0});
+        if (!err)
+                err = store_sqlite_list_tickets(op->db, &query, op->note);
         if (!err)
                 ticket_write_page(&op->result, op->arena, query.tickets, query.count, query.next_row);
         return err;
@@ -45,6 +47,8 @@ enum err admin_ticket_show(struct operation *op)
 {
         struct store_ticket_query query = {.viewer.sees_all = true, .arena = op->arena};
         enum err err = read_id(op, &query.id);
+        if (!err)
+                err = admin_audit_reading(op, AUDIT_RECORD_READ, query.id);
         if (!err)
                 err = store_sqlite_find_ticket(op->db, &query, op->note);
         if (!err)

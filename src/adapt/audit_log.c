@@ -2,8 +2,10 @@
 #include "adapt/audit_log.h"
 
 #include "base/base32.h"
+#include "base/ident.h"
 #include "base/json_writer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ENTRY_MAX_BYTES = 16384 };
@@ -45,6 +47,19 @@ uint64_t audit_log_next(const struct audit_log *log)
         return log->tree.size;
 }
 
+static void write_actor(struct json_writer *w, const struct audit_entry *entry)
+{
+        char text[4 + IDENT_MAX + 1];
+        bool is_command_line = entry->by.len && *entry->by.ptr == '(';
+        struct str actor = is_command_line ? STR("cli") : entry->actor;
+        if (!actor.ptr && (entry->by.len || entry->key_id)) {
+                int len = entry->by.len ? snprintf(text, sizeof text, "key:%.*s", STR_ARGS(entry->by))
+                                        : snprintf(text, sizeof text, "key#%lld", (long long)entry->key_id);
+                actor = (struct str){text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1};
+        }
+        json_member(w, "actor", actor);
+}
+
 /* The byte 0 stands before it, so that the buf is the leaf's input. */
 static void write_entry(struct buf *buf, uint64_t seq, const struct audit_entry *entry)
 {
@@ -57,7 +72,7 @@ static void write_entry(struct buf *buf, uint64_t seq, const struct audit_entry 
         json_key(&w, "time");
         json_time(&w, entry->at_ms);
         json_member(&w, "kind", str_from(audit_kind_name(entry->kind)));
-        json_member(&w, "actor", entry->actor);
+        write_actor(&w, entry);
         if (entry->record.row) {
                 char id[4 + BASE32_CHARS + 1] = "msg_";
                 base32_encode(entry->record.row, entry->record.check, id + 4);

@@ -154,7 +154,7 @@ enum err store_sqlite_add_key(struct store_sqlite *db, const struct store_key *k
         struct key_call add = {
                 .call = {.run = add_key,
                          .room_bytes = KEY_ROOM_BYTES,
-                         .audit = {.kind = AUDIT_KEY_ADDED,
+                         .audit = {.kind = AUDIT_KEY_ADDED, .actor = STR("cli"),
                                    .at_ms = key->created_at_ms,
                                    .details = name_detail(details, sizeof details, key->name, key->scopes)}},
                 .key = key,
@@ -187,7 +187,7 @@ enum err store_sqlite_revoke_key(struct store_sqlite *db, struct str name, int64
         char details[256];
         struct key_call revoke = {
                 .call = {.run = revoke_key,
-                         .audit = {.kind = AUDIT_KEY_REVOKED,
+                         .audit = {.kind = AUDIT_KEY_REVOKED, .actor = STR("cli"),
                                    .at_ms = now_ms,
                                    .details = name_detail(details, sizeof details, name, (struct str){0})}},
                 .name = name,

@@ -75,7 +75,10 @@ void feedback_add(struct store *store, struct store_feedback *feedback)
         *add = (struct feedback_call){
                 .call = {.run = write_feedback,
                          .room_bytes = FEEDBACK_ROOM_BYTES,
-                         .audit = {.kind = AUDIT_FEEDBACK_GIVEN, .at_ms = feedback->now_ms, .record = feedback->id}},
+                         .audit = {.kind = AUDIT_FEEDBACK_GIVEN,
+                                   .at_ms = feedback->now_ms,
+                                   .key_id = feedback->viewer.key_id,
+                                   .record = feedback->id}},
                 .feedback = feedback,
         };
         feedback->task.run = finish;

@@ -237,7 +237,7 @@ static struct audit_entry audit_of(const struct store_review_change *op)
         return (struct audit_entry){
                 .kind = AUDIT_REVIEW_CHANGED,
                 .at_ms = op->now_ms,
-                .actor = op->by,
+                .by = op->by,
                 .record = op->id,
                 .details = arena_format(op->arena, "{\"action\":\"%s\",\"version\":%lld}",
                                         review_action_name(op->change.action), (long long)op->review.version),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapt/store_sqlite_rows.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { DETAILS_MAX = 4096, SWEEP_SLICE = 256 }; /* keys looked at in a slice: under 1 ms of the writer's time */
@@ -161,15 +160,13 @@ static struct str write_details(struct buf *buf, const struct verdict *verdict)
 /* The digest says what was stored to whoever has the row and its salt, and nothing to others. */
 static enum err write_audit(struct rows *rows, const struct store_record *record, struct err_note *note)
 {
-        char actor[32];
         const struct str parts[] = {{(const char *)rows->salt, sizeof rows->salt}, record->text.safe, record->metadata.safe,
                                     record->answer.safe};
         struct digest digest = digest_sha256_parts(parts, sizeof parts / sizeof *parts);
-        snprintf(actor, sizeof actor, "key#%lld", (long long)record->key_id);
         const struct audit_entry entry = {
                 .kind = AUDIT_RECORD_CREATED,
                 .at_ms = record->received_at_ms,
-                .actor = record->key_id ? str_from(actor) : (struct str){0},
+                .key_id = record->key_id,
                 .record = record->id,
                 .digest = &digest,
                 .details = write_details(&rows->details, &record->outcome->verdict),

@@ -330,7 +330,7 @@ static enum err run_change(struct store_call *call, sqlite3 *db, struct err_note
                 call->audit = (struct audit_entry){
                         .kind = AUDIT_TICKET_CHANGED,
                         .at_ms = op->now_ms,
-                        .actor = op->by,
+                        .by = op->by,
                         .record = op->id,
                         .details = arena_format(op->arena, "{\"version\":%lld}", (long long)op->ticket.version),
                 };

@@ -63,12 +63,23 @@ void detached_read_audited(struct detached *detached, enum audit_kind kind, stru
         detached->audit = (struct store_audit){
                 .entry = {.kind = kind,
                           .at_ms = clock_wall_ms(loop_clock(detached->call->api->loop)),
-                          .actor = detached_key_name(detached),
+                          .by = detached_key_name(detached),
                           .record = record},
                 .done = audited,
         };
         detached_wait(detached);
         detached->store->ops->audit(detached->store, &detached->audit);
+}
+
+void detached_read_as(struct detached *detached, const struct store_viewer *viewer, struct record_id record,
+                      detached_start *start)
+{
+        if (viewer->sees_all && viewer->key_id) {
+                detached_read_audited(detached, AUDIT_RECORD_READ, record, start);
+                return;
+        }
+        detached_wait(detached);
+        start(detached, detached->store);
 }
 
 void detached_refuse(struct detached *detached, const struct problem_faults *faults)

@@ -32,6 +32,11 @@ void detached_wait(struct detached *detached);
 void detached_read_audited(struct detached *detached, enum audit_kind kind, struct record_id record,
                            detached_start *start);
 
+/* The same for what a customer's own client may read as well: that leaves no entry, nor does a server without keys,
+ * where nobody is told from anybody. */
+void detached_read_as(struct detached *detached, const struct store_viewer *viewer, struct record_id record,
+                      detached_start *start);
+
 /* When it is done: the client's call, NULL when it is gone. */
 struct call *detached_wake(struct detached *detached);
 

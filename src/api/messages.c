@@ -1,39 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "api/call.h"
-
-#include <assert.h>
+#include "api/detached.h"
 
 enum { ARENA_BYTES = 1 << 20 };
 
-/* Lives in an arena of its own: the look-up outlasts a client that goes away. */
-struct look_up {
+struct message_call {
+        struct detached base;
         struct store_message_query query;
-        struct arena arena; /* owns, also this struct */
-        size_t *busy;
-        struct call *call; /* NULL once the client is gone */
 };
 
-static void done(struct store_message_query *query)
+static void found(struct store_message_query *query)
 {
-        struct look_up *look_up = list_item(query, struct look_up, query);
-        struct call *call = look_up->call;
-        if (call) {
-                exchange_on_cancel(call->exchange, NULL, NULL);
-                if (query->result == ERR_OK)
-                        call_json(call, 200, query->answer.safe);
-                else
-                        call_problem(call, problem_of(query->result), NULL);
-        }
-        struct arena arena = look_up->arena;
-        --*look_up->busy;
-        arena_deinit(&arena);
+        struct message_call *message_call = list_item(query, struct message_call, query);
+        struct call *call = detached_wake(&message_call->base);
+        if (call && query->result == ERR_OK)
+                call_json(call, 200, query->answer.safe);
+        else if (call)
+                call_problem(call, problem_of(query->result), NULL);
+        detached_free(&message_call->base);
 }
 
-static void cancelled(void *arg)
+static void start_look_up(struct detached *detached, struct store *store)
 {
-        struct look_up *look_up = arg;
-        exchange_respond(look_up->call->exchange, &(struct http_response){.status = 499});
-        look_up->call = NULL;
+        store->ops->find_message(store, &list_item(detached, struct message_call, base)->query);
 }
 
 void messages_handle(struct call *call)
@@ -43,17 +31,8 @@ void messages_handle(struct call *call)
                 call_problem(call, PROBLEM_NOT_FOUND, NULL);
                 return;
         }
-        struct store *store = call->api->config.env.store;
-        struct arena arena;
-        arena_init(&arena, ARENA_BYTES);
-        struct look_up *look_up = arena_new(&arena, struct look_up);
-        assert(look_up);
-        look_up->arena = arena;
-        look_up->busy = call->api->config.env.busy;
-        ++*look_up->busy;
-        look_up->call = call;
-        look_up->query = (struct store_message_query){
-                .id = id, .viewer = call_viewer(call), .arena = &look_up->arena, .done = done};
-        exchange_on_cancel(call->exchange, cancelled, look_up);
-        store->ops->find_message(store, &look_up->query);
+        struct message_call *message_call = detached_new(call, sizeof *message_call, ARENA_BYTES);
+        message_call->query = (struct store_message_query){
+                .id = id, .viewer = call_viewer(call), .arena = &message_call->base.arena, .done = found};
+        detached_read_as(&message_call->base, &message_call->query.viewer, id, start_look_up);
 }

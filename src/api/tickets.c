@@ -55,10 +55,14 @@ static void read_filter(struct call *call, struct ticket_call *ticket_call, stru
         }
 }
 
+static void start_list(struct detached *detached, struct store *store)
+{
+        store->ops->list_tickets(store, &list_item(detached, struct ticket_call, base)->op.list);
+}
+
 void tickets_handle(struct call *call)
 {
         struct problem_faults faults = {0};
-        struct store *store = call->api->config.env.store;
         struct ticket_call *ticket_call = ticket_call_new(call, PAGE_ARENA_BYTES);
         ticket_call->op.list = (struct store_tickets_query){.arena = &ticket_call->base.arena, .done = listed};
         read_filter(call, ticket_call, &faults);
@@ -66,8 +70,7 @@ void tickets_handle(struct call *call)
                 detached_refuse(&ticket_call->base, &faults);
                 return;
         }
-        detached_wait(&ticket_call->base);
-        store->ops->list_tickets(store, &ticket_call->op.list);
+        detached_read_audited(&ticket_call->base, AUDIT_RECORDS_LISTED, (struct record_id){0}, start_list);
 }
 
 /* ---- GET /api/v1/tickets/ID ---- */
@@ -93,10 +96,14 @@ static void looked_up(struct store_ticket_query *query)
         detached_free(&ticket_call->base);
 }
 
+static void start_look_up(struct detached *detached, struct store *store)
+{
+        store->ops->find_ticket(store, &list_item(detached, struct ticket_call, base)->op.look_up);
+}
+
 void ticket_handle(struct call *call)
 {
         struct record_id id;
-        struct store *store = call->api->config.env.store;
         if (!call_record_id(call, STR("tkt_"), &id)) {
                 call_problem(call, PROBLEM_NOT_FOUND, NULL);
                 return;
@@ -104,8 +111,7 @@ void ticket_handle(struct call *call)
         struct ticket_call *ticket_call = ticket_call_new(call, TICKET_ARENA_BYTES);
         ticket_call->op.look_up = (struct store_ticket_query){
                 .id = id, .viewer = call_viewer(call), .arena = &ticket_call->base.arena, .done = looked_up};
-        detached_wait(&ticket_call->base);
-        store->ops->find_ticket(store, &ticket_call->op.look_up);
+        detached_read_as(&ticket_call->base, &ticket_call->op.look_up.viewer, id, start_look_up);
 }
 
 /* ---- Changes ---- */

@@ -78,8 +78,45 @@ def test_what_happens_is_entered_in_order(audited):
                          "key.revoked", "log.exported"]
     assert [entry["seq"] for entry in found] == list(range(len(found)))
     assert found[3]["record"] == message and len(found[3]["digest"]) == 64
+    assert [entry["actor"] for entry in found[7:10]] == ["cli"] * 3
     assert found[3]["details"]["severity"] == "urgent" and found[8]["details"]["name"] == "shop"
     assert "chest" not in json.dumps(found)
+
+
+def reads(server):
+    return [(entry["kind"], entry.get("actor"), entry.get("record")) for entry in entries(server.export())
+            if entry["kind"] in ("record.read", "records.listed")]
+
+
+def test_who_reads_what_others_sent_is_entered(audited):
+    agent, shop = ({"Authorization": "Bearer " + audited.add_key(name, scope)}
+                   for name, scope in (("agent", "review"), ("shop", "classify")))
+    answer = audited.decide("I need to open a ticket because my order never arrived.", headers=shop)
+    message, ticket = answer["message_id"], answer["ticket"]["id"]
+    for key in (shop, agent):
+        assert audited.get("/api/v1/messages/" + message, key).status == 200
+        assert audited.get("/api/v1/tickets/" + ticket, key).status == 200
+    assert audited.get("/api/v1/tickets", agent).status == 200
+    changed = audited.request("PATCH", "/api/v1/tickets/" + ticket, b'{"status":"pending"}',
+                              {**agent, "Content-Type": "application/json", "If-Match": "*"})
+    assert changed.status == 200
+    by = {entry["kind"]: entry["actor"] for entry in entries(audited.export())}
+    assert by["ticket.changed"] == "key:agent" and by["record.created"] == "key#2"
+    assert audited.admin("ticket", "show", ticket).returncode == 0
+    assert audited.admin("ticket", "list").returncode == 0
+    by_agent = [("record.read", "key:agent", message)] * 2 + [("records.listed", "key:agent", None)]
+    assert reads(audited) == by_agent + [("record.read", "cli", message), ("records.listed", "cli", None)]
+
+
+def test_what_cannot_be_entered_is_not_shown(audited):
+    agent = {"Authorization": "Bearer " + audited.add_key("agent", "review")}
+    shop = {"Authorization": "Bearer " + audited.add_key("shop", "classify")}
+    message = audited.decide(URGENT, headers=shop)["message_id"]
+    with audited.write_lock():
+        for path in ("reviews", "messages/" + message, "reviews/" + message.replace("msg_", "rev_"),
+                     "compliance/" + message.replace("msg_", "cmp_"), "tickets"):
+            answer = audited.get("/api/v1/" + path, agent)
+            assert answer.status == 503 and b"due_at" not in answer.body, path
 
 
 def test_an_outsider_can_verify_it(audited, tmp_path):
