@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which other systems are told of what: policy/connectors.yaml, as far as triage has to know it.
+/* Which other systems are told of what: policy/connectors.yaml. Part of a policy (policy.h).
  *
  * By default nothing is configured: then nothing is written to the outbox and nothing is sent. How a connector is spoken to
- * (address, keys, templates) is no business of who decides what it is told.
+ * (`spec`) is no business of who decides what it is told.
  */
 #ifndef POLICY_CONNECTOR_POLICY_H
 #define POLICY_CONNECTOR_POLICY_H
 
+#include "core/connector_spec.h"
 #include "core/terms.h"
 
 enum {
@@ -19,6 +20,7 @@ struct connector_policy {
         struct str name;     /* "tracker" */
         struct str kind;     /* "zammad", "webhook", … */
         bool names_customer; /* it is told customer_id and conversation_id */
+        struct connector_spec spec; /* how it is spoken to */
 };
 
 struct connector_targets {

@@ -40,7 +40,8 @@ struct str policy_keep(struct policy *policy, struct yaml_check *check, struct s
 const char *policy_file_name(enum policy_file file)
 {
         static const char *const names[POLICY_FILE_COUNT] = {"taxonomy.yaml", "replies.yaml", "safety.yaml",
-                                                              "llm.yaml", "redaction.yaml", "sla.yaml"};
+                                                              "llm.yaml", "redaction.yaml", "sla.yaml",
+                                                              "connectors.yaml"};
         return names[file];
 }
 
@@ -59,6 +60,8 @@ struct str policy_builtin(enum policy_file file)
                 return policy_builtin_redaction();
         case POLICY_SLA:
                 return policy_builtin_sla();
+        case POLICY_CONNECTORS:
+                return policy_builtin_connectors();
         case POLICY_FILE_COUNT:
                 break;
         }
@@ -150,6 +153,9 @@ static void load_parts(struct load *load, const char *directory)
         root = load_tree(load, POLICY_SLA);
         if (root)
                 policy_read_sla(policy, &load->check, root, &load->scratch);
+        root = load_tree(load, POLICY_CONNECTORS);
+        if (root)
+                policy_read_connectors(policy, &load->check, root);
         if (load->check.err)
                 return;
         policy->facts.version = version_of(load, policy->facts.version);

@@ -3,9 +3,10 @@
  *
  * Files: taxonomy.yaml (categories, intents, actions, severities, gates, SLAs), replies.yaml (approved
  * texts by locale and channel), safety.yaml (the safety net's rules), llm.yaml and prompts/VERSION.yaml
- * (what asking an LLM means, policy/llm_policy.h), redaction.yaml (personal data), sla.yaml (calendars, who is told: core/sla.h).
+ * (what asking an LLM means, policy/llm_policy.h), redaction.yaml (personal data), sla.yaml (calendars, who is told: core/sla.h),
+ * connectors.yaml (other systems that are told: policy/connector_policy.h).
  * They are checked as a whole; an error names file and line, and nothing of a bad policy is used. The shipped
- * policy is also built into the binary; llm.yaml, redaction.yaml, sla.yaml, a prompt and the taxonomy's `categories` are taken from there where a directory has none.
+ * policy is also built into the binary; llm.yaml, redaction.yaml, sla.yaml, connectors.yaml, a prompt and the taxonomy's `categories` are taken from there where a directory has none.
  *
  * A loaded policy is an immutable, reference-counted snapshot: whoever pins it may use it on any
  * thread until the unref. Strings borrow from it.

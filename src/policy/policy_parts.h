@@ -13,7 +13,8 @@
 #include "policy/policy.h"
 #include "policy/policy_yaml.h"
 
-enum policy_file { POLICY_TAXONOMY, POLICY_REPLIES, POLICY_SAFETY, POLICY_LLM, POLICY_REDACTION, POLICY_SLA, POLICY_FILE_COUNT };
+enum policy_file { POLICY_TAXONOMY, POLICY_REPLIES, POLICY_SAFETY, POLICY_LLM, POLICY_REDACTION, POLICY_SLA, POLICY_CONNECTORS,
+        POLICY_FILE_COUNT };
 
 enum {
         POLICY_MAX_ACTIONS = 128,
@@ -75,6 +76,11 @@ void policy_read_prompt(struct policy *policy, struct yaml_check *check, const s
 
 void policy_read_redaction(struct policy *policy, struct yaml_check *check, const struct yaml_node *root);
 
+/* Fills what the kind's preset has and the file does not. */
+void policy_connector_preset(struct connector_spec *spec);
+/* After the taxonomy, whose external systems it names. */
+void policy_read_connectors(struct policy *policy, struct yaml_check *check, const struct yaml_node *root);
+
 /* After the taxonomy, which has the times. `scratch` holds the zone files. */
 void policy_read_sla(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
                      struct arena *scratch);
@@ -99,6 +105,7 @@ struct str policy_builtin_safety(void);
 struct str policy_builtin_llm(void);
 struct str policy_builtin_redaction(void);
 struct str policy_builtin_sla(void);
+struct str policy_builtin_connectors(void);
 
 /* The shipped prompt of that version; absent when there is none. */
 struct str policy_builtin_prompt(struct str version);
