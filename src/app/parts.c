@@ -326,6 +326,8 @@ static enum err open_snapshots(struct parts *parts, struct err_note *note)
         audit_version(parts, AUDIT_POLICY_CHANGED, policy_facts(policy)->version);
         audit_version(parts, AUDIT_MODEL_CHANGED, model_version(model));
         parts->snapshots = snapshot_holder_new(policy, model, index);
+        policy_connectors_init(&parts->policy_connectors, parts->snapshots);
+        parts->connectors = &parts->policy_connectors.connectors;
         return ERR_OK;
 }
 

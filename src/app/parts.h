@@ -16,6 +16,7 @@
 #include "app/outbox_keeper.h"
 #include "app/sla_watch.h"
 #include "app/worker.h"
+#include "cli/policy_connectors.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -59,6 +60,7 @@ struct parts {
         struct sla_watch sla;
         struct audit_key audit_key;
         uint64_t checkpoint_size; /* of the last one that was made */
+        struct policy_connectors policy_connectors;
         struct connectors *connectors;       /* NULL: there is nobody to tell, and no lanes */
         _Atomic(struct outbox_lanes *) lanes; /* set once, when all that they need is there */
         struct outbox_keeper outbox_keeper;

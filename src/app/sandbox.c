@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/sandbox.h"
 
+#include "policy/policy.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -84,6 +86,25 @@ static enum err allow_appended(int rules, const char *path, struct err_note *not
         return allow(rules, path, WRITE_FILE, note);
 }
 
+/* Those that connectors.yaml names now; a policy that cannot be read is complained about where it is put in force. */
+static enum err allow_connectors(int rules, const char *policy_dir, struct err_note *note)
+{
+        struct policy *policy;
+        if (policy_load(*policy_dir ? policy_dir : NULL, &policy, NULL) != ERR_OK)
+                return ERR_OK;
+        const struct connectors_policy *all = &policy_facts(policy)->connectors;
+        enum err err = ERR_OK;
+        for (size_t i = 0; i < all->connector_count && !err; i++) {
+                const struct connector_spec *spec = &all->connectors[i].spec;
+                if (spec->secret_file.ptr)
+                        err = allow_rotated(rules, spec->secret_file.ptr, note);
+                if (!err && spec->ca_file.ptr)
+                        err = allow_rotated(rules, spec->ca_file.ptr, note);
+        }
+        policy_unref(policy);
+        return err;
+}
+
 static enum err allow_settings(int rules, const struct settings *settings, struct err_note *note)
 {
         static const char *const variables[] = {"CREDENTIALS_DIRECTORY", "SSL_CERT_FILE", "SSL_CERT_DIR"};
@@ -92,6 +113,8 @@ static enum err allow_settings(int rules, const struct settings *settings, struc
                 err = allow(rules, settings->policy_dir, READ_TREE, note);
         if (!err)
                 err = allow_appended(rules, settings->audit_checkpoint_file, note);
+        if (!err)
+                err = allow_connectors(rules, settings->policy_dir, note);
         if (!err)
                 err = allow_upstream(rules, settings, note);
         for (size_t i = 0; !err && i < settings->upstream_count; i++)
