@@ -33,6 +33,11 @@ enum err admin_outbox_list(struct operation *op);
 enum err admin_outbox_retry(struct operation *op);
 enum err admin_outbox_drop(struct operation *op);
 
+/* admin_subject.c */
+enum err admin_subject_show(struct operation *op);
+enum err admin_subject_export(struct operation *op);
+enum err admin_subject_erase(struct operation *op);
+
 /* admin_ticket.c */
 enum err admin_ticket_list(struct operation *op);
 enum err admin_ticket_show(struct operation *op);

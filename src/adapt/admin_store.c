@@ -309,6 +309,8 @@ static const struct {
         {STR_INIT("ticket.update"), admin_ticket_update}, {STR_INIT("ticket.comment"), admin_ticket_comment},
         {STR_INIT("review.list"), admin_review_list}, {STR_INIT("review.show"), admin_review_show},
         {STR_INIT("review.change"), admin_review_change}, {STR_INIT("compliance.export"), admin_compliance_export},
+        {STR_INIT("subject.show"), admin_subject_show}, {STR_INIT("subject.export"), admin_subject_export},
+        {STR_INIT("subject.erase"), admin_subject_erase},
         {STR_INIT("audit.key"), admin_audit_key}, {STR_INIT("audit.checkpoint"), admin_audit_checkpoint},
         {STR_INIT("audit.read"), admin_audit_read}, {STR_INIT("audit.prove"), admin_audit_prove},
 };

@@ -168,6 +168,34 @@ enum err store_sqlite_page_articles(struct store_sqlite *db, struct str after, s
 enum err store_sqlite_count_articles(struct store_sqlite *db, size_t *ret_count,
                                      struct err_note *note) MUST_USE;
 
+/* Whom an operation on a subject is about: a customer, or whoever a message is about. */
+struct store_subject_name {
+        struct str customer_id;   /* as it was sent */
+        struct record_id message; /* row 0: by the customer_id */
+};
+
+struct store_subject {
+        int64_t id;
+        int64_t created_at_ms;
+        int64_t erased_at_ms; /* 0: it is not */
+        size_t messages, tickets, records, held, feedback; /* `held` records are open and forbid erasure */
+};
+
+enum { SUBJECT_EXPORT_MAX = 20000 }; /* messages */
+
+/* ERR_NOT_FOUND: nothing is held about it. An erased subject is found by its messages only. */
+enum err store_sqlite_find_subject(struct store_sqlite *db, const struct store_subject_name *name,
+                                   struct store_subject *ret_subject, struct err_note *note) MUST_USE;
+
+/* Adds a line of JSON for each message with all that hangs on it; audited before. */
+enum err store_sqlite_export_subject(struct store_sqlite *db, const struct store_subject_name *name, int64_t now_ms,
+                                     struct buf *lines, struct store_subject *ret_subject, struct err_note *note) MUST_USE;
+
+/* For good. ret_subject says what there was. ERR_CONFLICT while a record is held; ERR_BUSY when it is erased, but the
+ * write-ahead log could not be emptied: to be repeated. */
+enum err store_sqlite_erase_subject(struct store_sqlite *db, const struct store_subject_name *name, int64_t now_ms,
+                                    struct store_subject *ret_subject, struct err_note *note) MUST_USE;
+
 /* The open reviews, for the SLA clock; as long as the store is open. */
 struct store_sla *store_sqlite_sla(struct store_sqlite *db);
 

@@ -89,6 +89,8 @@ static enum err find_message(struct reader *reader, void *op, struct err_note *n
         bool is_visible = query->viewer.sees_all || sqlite3_column_int64(b.stmt, 0) == query->viewer.key_id;
         if (!is_visible || (uint64_t)sqlite3_column_int64(b.stmt, 1) != query->id.check)
                 return ERR_NOT_FOUND;
+        if (sqlite3_column_type(b.stmt, 2) == SQLITE_NULL)
+                return ERR_GONE;
         return column_copy(b.stmt, 2, query->arena, &query->answer.safe) ? ERR_OK : ERR_TOO_LARGE;
 }
 

@@ -37,6 +37,8 @@ enum problem problem_of(enum err err)
                 return PROBLEM_VALIDATION_ERROR;
         case ERR_NOT_FOUND:
                 return PROBLEM_NOT_FOUND;
+        case ERR_GONE:
+                return PROBLEM_GONE;
         case ERR_UNAUTHORIZED:
                 return PROBLEM_UNAUTHORIZED;
         case ERR_FORBIDDEN:

@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {
-        &cli_serve, &cli_classify, &cli_redact, &cli_eval, &cli_train, &cli_model, &cli_kb, &cli_ticket, &cli_outbox, &cli_connector, &cli_audit,
-        &cli_review, &cli_compliance, &cli_backup, &cli_restore, &cli_check, &cli_key, &cli_config, &cli_version,
+        &cli_serve, &cli_classify, &cli_redact, &cli_eval, &cli_train, &cli_model, &cli_kb, &cli_ticket, &cli_review,
+        &cli_compliance, &cli_subject, &cli_outbox, &cli_connector, &cli_audit, &cli_backup, &cli_restore, &cli_check,
+        &cli_key, &cli_config, &cli_version,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

@@ -27,8 +27,9 @@ struct cli_command {
         int (*run)(const struct cli *cli, const struct settings *settings, struct settings_args *operands);
 };
 
-extern const struct cli_command cli_audit, cli_backup, cli_check, cli_restore, cli_serve, cli_classify, cli_compliance, cli_config, cli_connector, cli_eval, cli_key, cli_kb, cli_model,
-        cli_outbox, cli_redact, cli_review, cli_ticket, cli_train, cli_version;
+extern const struct cli_command cli_audit, cli_backup, cli_check, cli_classify, cli_compliance, cli_config, cli_connector,
+        cli_eval, cli_key, cli_kb, cli_model, cli_outbox, cli_redact, cli_restore, cli_review, cli_serve, cli_subject,
+        cli_ticket, cli_train, cli_version;
 
 /* "triaged: " and the message on stderr; returns `status`. */
 int cli_complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -33,6 +33,10 @@
  *   "created_at","due_at","attempts","is_unknown","last_error"}],"next_cursor"}
  * outbox.retry {"id"} or {["connector"]}, which is all dead ones -> {"retried"}
  * outbox.drop {"id"} -> {"dropped"}
+ * subject.show {"id"} -> {"subject":{"created_at","erased_at","messages","tickets","records","held","feedback"}}: `id` is
+ *   a customer_id or a message's id
+ * subject.export {"id"} -> {"subject","lines"}: a line of JSON for each message with all that hangs on it
+ * subject.erase {"id"} -> {"subject"}: what there was; it is gone now
  * ticket.list {the filters of core/ticket.h, as strings} -> {"tickets":[…],"next_cursor"}
  * ticket.show {"id"} -> {"ticket"}
  * ticket.update {"id","set":{"status","priority","queue","assignee"}[,"if_version"]} -> {"ticket"}

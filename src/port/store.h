@@ -8,7 +8,7 @@
  * store's own until then (a look-up fills it on another thread).
  *
  * Errors: ERR_OVERLOADED (queue full), ERR_NO_SPACE, ERR_BUSY, ERR_UNAVAILABLE (may pass),
- * ERR_IO, ERR_CORRUPT (the process must end), ERR_NOT_FOUND for look-ups, ERR_TOO_LARGE when the
+ * ERR_IO, ERR_CORRUPT (the process must end), ERR_NOT_FOUND and ERR_GONE for look-ups, ERR_TOO_LARGE when the
  * arena cannot hold the answer. Of one record alone: ERR_EXISTS (its idempotency key is in use),
  * ERR_INVALID, ERR_TOO_LARGE.
  */

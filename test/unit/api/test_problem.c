@@ -73,7 +73,7 @@ static void every_error_is_a_problem(void **state)
                 {ERR_INVALID, "validation_error"},
                 {ERR_SYNTAX, "validation_error"},
                 {ERR_TOO_LARGE, "validation_error"},
-                {ERR_NOT_FOUND, "not_found"},
+                {ERR_NOT_FOUND, "not_found"}, {ERR_GONE, "gone"},
                 {ERR_UNAUTHORIZED, "unauthorized"},
                 {ERR_FORBIDDEN, "forbidden"},
                 {ERR_MISMATCH, "idempotency_mismatch"},
