@@ -215,3 +215,39 @@ def test_the_server_delivers_through_the_outbox_once_though_the_answer_was_lost(
     wait_until(lambda: server.rows("SELECT count(*) FROM outbox")[0][0] == 0, timeout_s=40, what="the delivery")
     assert len(tickets) == 1
     assert [request[0] for request in target.requests] == ["POST", "GET"]
+
+
+VERIFY = """
+const [library, secret, payload, headers] = process.argv.slice(1);
+const { Webhook } = require(library);
+new Webhook(secret).verify(payload, JSON.parse(headers));
+try {
+    new Webhook(secret).verify(payload + ' ', JSON.parse(headers));
+} catch (error) {
+    console.log('verified');
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def verifiers(tmp_path_factory):
+    """The folder of the reference verifiers, as npm gives them."""
+    directory = tmp_path_factory.mktemp("npm")
+    try:
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "standardwebhooks@1.1.1", "svix@1.99.1"],
+                       cwd=directory, check=True, capture_output=True, timeout=120)
+    except (OSError, subprocess.SubprocessError) as why:
+        pytest.skip(f"npm cannot bring standardwebhooks and svix: {why}")
+    return directory
+
+
+@pytest.mark.parametrize("library", ["standardwebhooks", "svix"])
+def test_the_reference_verifiers_accept_our_signature(library, verifiers, policy, make_target):
+    target = make_target(lambda *_: (204, None, {}))
+    set_up(policy, {"hook": {"kind": "webhook", "url": target.url, "secret_variable": "THE_SECRET"}})
+    assert run(policy, "test", "hook", secret=SECRET).returncode == 0
+    _, _, headers, body = target.requests[0]
+    signed = json.dumps({name: headers[name] for name in ("webhook-id", "webhook-timestamp", "webhook-signature")})
+    done = subprocess.run(["node", "-e", VERIFY, library, SECRET, body.decode(), signed], cwd=verifiers,
+                          capture_output=True, text=True, timeout=60)
+    assert done.stdout == "verified\n", done
