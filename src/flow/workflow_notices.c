@@ -16,11 +16,9 @@ static void tell(struct outcome *outcome, enum notice notice, const struct conne
 static void tell_named(struct outcome *outcome, enum notice notice, const struct connectors_policy *policy,
                        struct str name)
 {
-        struct connector_policy named = {.name = name};
         for (size_t i = 0; i < policy->connector_count; i++)
                 if (str_equal(policy->connectors[i].name, name))
-                        named = policy->connectors[i];
-        tell(outcome, notice, &named);
+                        tell(outcome, notice, &policy->connectors[i]);
 }
 
 static void tell_all(struct outcome *outcome, enum notice notice, const struct connectors_policy *policy)
@@ -43,10 +41,10 @@ static_assert(OUTCOME_MAX_NOTICES >= 3 * POLICY_MAX_TARGETS + 2, "three events, 
 void workflow_add_notices(const struct connectors_policy *policy, struct outcome *outcome)
 {
         bool has_record = outcome->compliance.severity != SEVERITY_NONE;
-        if (outcome->review.notify.ptr)
-                tell_named(outcome, NOTICE_REVIEW_CREATED, policy, outcome->review.notify);
         if (policy->connector_count == 0)
                 return;
+        if (outcome->review.is_needed)
+                tell_named(outcome, NOTICE_REVIEW_CREATED, policy, outcome->review.notify);
         if (has_record)
                 tell_all(outcome, NOTICE_COMPLIANCE_CREATED, policy);
         if (outcome->ticket.is_open)

@@ -150,12 +150,12 @@ static void load_parts(struct load *load, const char *directory)
         root = load_tree(load, POLICY_REDACTION);
         if (root)
                 policy_read_redaction(policy, &load->check, root);
-        root = load_tree(load, POLICY_SLA);
-        if (root)
-                policy_read_sla(policy, &load->check, root, &load->scratch);
         root = load_tree(load, POLICY_CONNECTORS);
         if (root)
                 policy_read_connectors(policy, &load->check, root);
+        root = load_tree(load, POLICY_SLA);
+        if (root)
+                policy_read_sla(policy, &load->check, root, &load->scratch);
         if (load->check.err)
                 return;
         policy->facts.version = version_of(load, policy->facts.version);

@@ -81,7 +81,7 @@ void policy_connector_preset(struct connector_spec *spec);
 /* After the taxonomy, whose external systems it names. */
 void policy_read_connectors(struct policy *policy, struct yaml_check *check, const struct yaml_node *root);
 
-/* After the taxonomy, which has the times. `scratch` holds the zone files. */
+/* After the taxonomy, which has the times, and the connectors, who are told. `scratch` holds the zone files. */
 void policy_read_sla(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
                      struct arena *scratch);
 

@@ -152,6 +152,18 @@ static void read_calendar_name(struct yaml_check *check, const struct yaml_node 
                           "the calendar if that is meant", STR_ARGS(name));
 }
 
+static void check_connector(struct yaml_check *check, const struct yaml_node *map, const struct connectors_policy *all,
+                            struct str name)
+{
+        struct str known[POLICY_MAX_CONNECTORS];
+        for (size_t i = 0; i < all->connector_count; i++) {
+                known[i] = all->connectors[i].name;
+                if (str_equal(known[i], name))
+                        return;
+        }
+        yaml_fail_unknown(check, yaml_find(map, "notify")->line, "connector", name, known, all->connector_count);
+}
+
 static void read_notify(struct policy *policy, struct yaml_check *check, const struct yaml_node *map,
                         struct sla_rule *rule)
 {
@@ -160,8 +172,10 @@ static void read_notify(struct policy *policy, struct yaml_check *check, const s
         double minutes = yaml_number(check, map, "acknowledge_minutes", 0.05, DAY_MINUTES);
         if (count > SLA_MAX_TARGETS)
                 yaml_fail(check, yaml_find(map, "notify")->line, "more than %d to be told", SLA_MAX_TARGETS);
-        for (size_t i = 0; i < count && !check->err; i++)
+        for (size_t i = 0; i < count && !check->err; i++) {
+                check_connector(check, map, &policy->facts.connectors, names[i]);
                 names[i] = policy_keep(policy, check, names[i]);
+        }
         rule->notify = names;
         rule->notify_count = count;
         rule->acknowledge_ms = (int64_t)(minutes * MINUTE_MS);

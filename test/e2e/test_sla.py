@@ -8,13 +8,17 @@ import signal
 import sqlite3
 
 from server import wait_until
+from test_connectors import SECRET, Target
 
 DANGER = "I have chest pain and can't breathe"
 SIDE_EFFECT = "I felt very dizzy and got a rash after taking the pills"
 MINUTE = 60 * 1000
 
 
-def set_chain(policy, urgent="[]", high="[]", urgent_minutes="5"):
+def set_chain(policy, urgent="[]", high="[]", urgent_minutes="5", target=None):
+    target = target or """{kind: http, url: "http://127.0.0.1:9", body: '{"all": "{payload}"}'}"""  # where nobody listens
+    (policy / "connectors.yaml").write_text(
+        f"connectors:\n  pager: {target}\n  mail: {target}\nevents: {{}}\nsystems: {{}}\n")
     (policy / "sla.yaml").write_text(
         "reminders: [50, 80]\ncalendars: {}\nseverities:\n"
         f"  urgent: {{notify: {urgent}, acknowledge_minutes: {urgent_minutes}}}\n"
@@ -132,3 +136,29 @@ def test_the_clock_goes_on_when_the_store_does(make_server, policy):
         assert told(server) == [("review.created", "pager")]
     wait_until(lambda: told(server)[1:] == [("review.escalated", "mail")], 20, "the escalation")
     assert len(server.events("sla_clock_failed")) == 1
+
+
+def test_webhooks_hear_of_each_event_once_over_a_kill(make_server, policy):
+    """As a receiver that keeps the ids which it has seen."""
+    target = Target(lambda method, path, body: (200, {}, {}))
+    hook = f'{{kind: webhook, url: "{target.url}/hook", secret_variable: PAGER_SECRET}}'
+    set_chain(policy, "[pager, mail]", target=hook)
+    server = make_server(config={"policy_dir": str(policy)}, env={"PAGER_SECRET": SECRET}).start()
+
+    def heard():
+        seen = {headers["webhook-id"]: json.loads(body) for _, _, headers, body in list(target.requests)}
+        return [event["type"] for event in seen.values()]
+
+    record = server.decide(DANGER)
+    wait_until(lambda: heard() == ["review.created"], what=f"the first: {heard()}")
+    server.kill()
+    pass_time(server, 5)
+    server.start()
+    wait_until(lambda: heard() == ["review.created", "review.escalated"], 20, "the second")
+    act(server, record, "claim", {"assignee": "anna"})
+    server.kill()
+    pass_time(server, 10)
+    server.start()
+    wait_until(lambda: heard()[2:] == ["review.breached"], 20, "the breach alone")
+    wait_until(lambda: server.count("outbox") == 0, 20, "the delivered entries to go")
+    target.close()

@@ -258,6 +258,14 @@ static void watch_due_times(void)
 
 static char directory[] = "/tmp/test_sla.XXXXXX";
 
+static const char connectors_text[] =
+        "connectors:\n"
+        "  pager: {kind: http, url: \"http://127.0.0.1:9\", body: '{\"all\": \"{payload}\"}'}\n"
+        "  mail: {kind: http, url: \"http://127.0.0.1:9\", body: '{\"all\": \"{payload}\"}'}\n"
+        "  boss: {kind: http, url: \"http://127.0.0.1:9\", body: '{\"all\": \"{payload}\"}'}\n"
+        "  siem: {kind: http, url: \"http://127.0.0.1:9\", body: '{\"all\": \"{payload}\"}'}\n"
+        "events: {review.breached: [siem, mail]}\nsystems: {}\n";
+
 static const char policy_text[] = "reminders: [50, 80]\n"
                                   "calendars: {}\n"
                                   "severities:\n"
@@ -284,11 +292,10 @@ static int set_up(void **state)
         struct policy *policy;
         assert_non_null(mkdtemp(directory));
         for (enum policy_file i = 0; i < POLICY_FILE_COUNT; i++)
-                write_policy_file(i, i == POLICY_SLA ? str_from(policy_text) : policy_builtin(i));
+                write_policy_file(i, i == POLICY_SLA          ? str_from(policy_text)
+                                     : i == POLICY_CONNECTORS ? str_from(connectors_text)
+                                                              : policy_builtin(i));
         assert_ok(policy_load(directory, &policy, NULL));
-        static const struct connector_policy connectors[] = {{.name = STR_INIT("siem")}, {.name = STR_INIT("mail")}};
-        policy->facts.connectors.events[NOTICE_REVIEW_BREACHED] =
-                (struct connector_targets){{&connectors[0], &connectors[1]}, 2};
         world.snapshots = snapshot_holder_new(policy, NULL, NULL);
         world.clock.ops = &clock_ops;
         world.store.ops = &store_ops;

@@ -162,6 +162,8 @@ static const struct edit broken[] = {
          "connectors.yaml:%u: events: connector `desk` is not defined"},
         {POLICY_CONNECTORS, "systems: {}", "systems: {nowhere: desk}",
          "connectors.yaml:%u: systems: `nowhere` is the external_system of no action in taxonomy.yaml"},
+        {POLICY_SLA, "notify: []", "notify: [pager]",
+         "sla.yaml:%u: severity `urgent`: connector `pager` is not defined"},
         {POLICY_SLA, "notify: []", "notify: [a, b, c, d, e, f, g, h, i]",
          "sla.yaml:%u: severity `urgent`: more than 8 to be told"},
         {POLICY_TAXONOMY, "action: initiate_refund", "action: initiate_refnd",
