@@ -219,6 +219,9 @@ enum err store_sqlite_page_compliance(struct store_sqlite *db, struct store_comp
 
 /* An entry of the audit log on its own: of something that no other transaction of the store does. */
 enum err store_sqlite_audit(struct store_sqlite *db, const struct audit_entry *entry, struct err_note *note) MUST_USE;
+/* The same for what has a version, unless the last entry that this wrote was of that one: a start is no change. */
+enum err store_sqlite_audit_version(struct store_sqlite *db, const struct audit_entry *entry, struct str version,
+                                    struct err_note *note) MUST_USE;
 
 /* Lets `view` look at the audit log in one read transaction; the tree is as of that. */
 typedef enum err store_audit_view(void *arg, struct sqlite3 *db, const struct merkle *tree, struct err_note *note);

@@ -20,6 +20,35 @@ enum err store_sqlite_audit(struct store_sqlite *db, const struct audit_entry *e
         return writer_call(db, &call, note);
 }
 
+struct version_call {
+        struct store_call call;
+        struct str version;
+};
+
+static enum err keep_version(struct store_call *call, sqlite3 *db, struct err_note *note)
+{
+        struct sqlite_binder b;
+        enum err err = sqlite_once(db, "INSERT INTO meta(key, value) VALUES('last ' || ?, CAST(? AS BLOB))"
+                                   " ON CONFLICT(key) DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
+                                   &b, note);
+        if (err)
+                return err;
+        bind_word(&b, audit_kind_name(call->audit.kind));
+        bind_text(&b, list_item(call, struct version_call, call)->version);
+        err = sqlite_once_run(db, &b, note);
+        if (!err && sqlite3_changes(db) == 0)
+                call->audit = (struct audit_entry){.at_ms = 0};
+        return err;
+}
+
+enum err store_sqlite_audit_version(struct store_sqlite *db, const struct audit_entry *entry, struct str version,
+                                    struct err_note *note)
+{
+        struct version_call keep = {
+                .call = {.run = keep_version, .room_bytes = ENTRY_ROOM_BYTES, .audit = *entry}, .version = version};
+        return writer_call(db, &keep.call, note);
+}
+
 static void finish(struct task *task)
 {
         struct store_audit *audit = list_item(task, struct store_audit, task);

@@ -108,15 +108,6 @@ static enum err open_store(struct parts *parts, struct err_note *note)
         return err;
 }
 
-void parts_audit(struct parts *parts, enum audit_kind kind, struct str details)
-{
-        struct err_note note;
-        const struct audit_entry entry = {
-                .kind = kind, .at_ms = clock_wall_ms(system_clock()), .actor = STR("server"), .details = details};
-        if (store_sqlite_audit(parts->db, &entry, &note) != ERR_OK)
-                LOG(FAULT, log_note("reason", &note));
-}
-
 void parts_make_checkpoint(struct parts *parts)
 {
         struct audit_checkpoint checkpoint;
@@ -136,8 +127,12 @@ void parts_make_checkpoint(struct parts *parts)
 static void audit_version(struct parts *parts, enum audit_kind kind, struct str version)
 {
         char details[128];
+        struct err_note note;
         int len = snprintf(details, sizeof details, "{\"version\":\"%.*s\"}", STR_ARGS(version));
-        parts_audit(parts, kind, (struct str){details, (size_t)len});
+        const struct audit_entry entry = {.kind = kind, .at_ms = clock_wall_ms(system_clock()), .actor = STR("server"),
+                                          .details = {details, (size_t)len}};
+        if (store_sqlite_audit_version(parts->db, &entry, version, &note) != ERR_OK)
+                LOG(FAULT, log_note("reason", &note));
 }
 
 static const char *policy_directory(const struct parts *parts)
@@ -163,10 +158,10 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note)
         enum err err = policy_load(policy_directory(parts), &policy, note);
         if (err)
                 return err;
-        LOG(POLICY_LOADED, log_safe("policy_version", (struct safe_text){policy_facts(policy)->version}));
         sla_watch_policy(&policy_facts(policy)->sla);
         audit_version(parts, AUDIT_POLICY_CHANGED, policy_facts(policy)->version);
         snapshot_replace_policy(parts->snapshots, policy);
+        LOG(POLICY_LOADED, log_safe("policy_version", (struct safe_text){policy_facts(policy)->version}));
         return parts_follow_connectors(parts, note);
 }
 
@@ -197,9 +192,9 @@ enum err parts_load_model(struct parts *parts, struct err_note *note)
         enum err err = model_store_open_active(data_dir_path(parts->directory), &model, note);
         if (err)
                 return err;
-        tell_model(model);
         audit_version(parts, AUDIT_MODEL_CHANGED, model_version(model));
         snapshot_replace_model(parts->snapshots, model);
+        tell_model(model);
         return ERR_OK;
 }
 

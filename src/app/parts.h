@@ -84,9 +84,6 @@ enum err parts_load_model(struct parts *parts, struct err_note *note) MUST_USE;
 /* Appends a checkpoint of the audit log to its file, where there is one and something new to attest. */
 void parts_make_checkpoint(struct parts *parts);
 
-/* An entry of the audit log by the server itself; a failure is logged. */
-void parts_audit(struct parts *parts, enum audit_kind kind, struct str details);
-
 /* Starts the lanes of the outbox for the policy in force, or those that a new policy adds. */
 enum err parts_follow_connectors(struct parts *parts, struct err_note *note) MUST_USE;
 

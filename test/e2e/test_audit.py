@@ -83,6 +83,13 @@ def test_what_happens_is_entered_in_order(audited):
     assert "chest" not in json.dumps(found)
 
 
+def test_a_start_that_changes_nothing_is_no_change(audited):
+    before = audited.export()
+    audited.stop()
+    audited.start()
+    assert {entry["kind"] for entry in entries(audited.export())[len(entries(before)):]} == {"log.exported"}
+
+
 def reads(server):
     return [(entry["kind"], entry.get("actor"), entry.get("record")) for entry in entries(server.export())
             if entry["kind"] in ("record.read", "records.listed")]
