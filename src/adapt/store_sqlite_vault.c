@@ -87,6 +87,8 @@ static void new_index_key(sqlite3_context *context, int count, sqlite3_value **a
 static void customer_digest(sqlite3_context *context, int count, sqlite3_value **args)
 {
         (void)count;
+        if (sqlite3_value_bytes(args[0]) == 0)
+                return; /* nobody: NULL */
         struct digest digest = vault_digest(sqlite3_user_data(context), false, 0, value_bytes(args[0]));
         sqlite3_result_blob(context, digest.bytes, sizeof digest.bytes, SQLITE_TRANSIENT);
 }

@@ -79,14 +79,14 @@ static void each_flipped_bit_is_found(void **state)
 {
         struct fixture *f = *state;
         for (size_t bit = 0; bit < 8 * sizeof f->sealed; bit++) {
-                f->sealed[bit / 8] ^= 1 << bit % 8;
+                f->sealed[bit / 8] ^= (unsigned char)(1 << bit % 8);
                 assert_false(opens(f, place));
-                f->sealed[bit / 8] ^= 1 << bit % 8;
+                f->sealed[bit / 8] ^= (unsigned char)(1 << bit % 8);
         }
         for (size_t bit = 0; bit < 8 * sizeof f->wrapped; bit++) {
-                f->wrapped[bit / 8] ^= 1 << bit % 8;
+                f->wrapped[bit / 8] ^= (unsigned char)(1 << bit % 8);
                 assert_false(vault_use_key(f->vault, 42, bytes(f->wrapped, sizeof f->wrapped)));
-                f->wrapped[bit / 8] ^= 1 << bit % 8;
+                f->wrapped[bit / 8] ^= (unsigned char)(1 << bit % 8);
         }
         assert_true(opens(f, place));
 }
