@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapt/connector_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ void connector_deliver(const struct connector_spec *spec, struct connector_deliv
         delivery->result = CONNECTOR_NOT_DONE;
         if (connector_secret(spec, &secret, &delivery->note) != ERR_OK)
                 return;
+        assert(secret);
         struct json_parser *parser = json_parser_new(CONNECTOR_BODY_MAX_BYTES, PAYLOAD_MAX_DEPTH);
         enum err err = json_parse(parser, delivery->payload.safe, &values.payload, &delivery->note);
         if (err)
