@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One attempt to tell another system, over HTTP or by mail. Blocks at most for the spec's time-out; thread-safe.
+/* One attempt to tell another system, over HTTP or by mail. Blocks at most for the spec's time-out and its settle_ms; thread-safe.
  *
  * A delivery with `search_first` is looked for in the other system before it is sent. Where it cannot be searched, it is sent again
  * under the same id: a webhook's receiver and one that honours Idempotency-Key know it by that; of a mail there may then be

@@ -92,7 +92,7 @@ static void make_url(struct attempt *attempt, struct str path)
         buf_append_char(&attempt->url, '\0');
 }
 
-/* One request. The share of the time-out is all of it, or half when there are two requests. */
+/* One request. The share of the time-out is all of it, or a third when there are two searches before. */
 static enum err request(struct attempt *attempt, bool is_get, struct fetch_answer *ret_answer)
 {
         const struct connector_spec *spec = attempt->values->spec;
@@ -100,7 +100,7 @@ static enum err request(struct attempt *attempt, bool is_get, struct fetch_answe
         const struct fetch_request request = {
                 .url = attempt->url.ptr,
                 .body = buf_str(&attempt->body),
-                .timeout_ms = (long)(attempt->delivery->search_first ? spec->timeout_ms / 2 : spec->timeout_ms),
+                .timeout_ms = (long)(attempt->delivery->search_first ? spec->timeout_ms / 3 : spec->timeout_ms),
                 .is_get = is_get,
                 .ca_file = spec->ca_file.ptr ? attempt->ca_file : NULL,
                 .headers = attempt->headers,
@@ -129,7 +129,7 @@ static bool read_id(struct attempt *attempt, struct str pointers)
         return is_json;
 }
 
-/* Whether the delivery may be sent now: it was looked for, and is not there. */
+/* Whether it was looked for, and is not there. */
 static bool search(struct attempt *attempt)
 {
         struct fetch_answer answer;
@@ -153,6 +153,20 @@ static bool search(struct attempt *attempt)
                 return true;
         delivery->result = CONNECTOR_DELIVERED;
         return false;
+}
+
+/* Whether the delivery may be sent again. The other system may still be at work on the attempt that got no answer, above all when we
+ * were killed over it and came back at once; or its search may lag behind. So it is given time, and asked again. */
+static bool is_not_there(struct attempt *attempt)
+{
+        int64_t settle_ms = attempt->values->spec->settle_ms;
+        const struct timespec pause = {.tv_sec = settle_ms / 1000};
+        if (!search(attempt))
+                return false;
+        if (settle_ms == 0)
+                return true;
+        nanosleep(&pause, NULL);
+        return search(attempt);
 }
 
 /* A failure before anything went out is surely not done; one afterwards may be. An answer over our limit has a status. */
@@ -201,7 +215,7 @@ static void run(struct attempt *attempt)
                 attempt->delivery->result = spec->kind == CONNECTOR_WEBHOOK ? CONNECTOR_NOT_DONE : CONNECTOR_REFUSED;
                 return;
         }
-        if (!attempt->delivery->search_first || !spec->search_path.ptr || search(attempt))
+        if (!attempt->delivery->search_first || !spec->search_path.ptr || is_not_there(attempt))
                 create(attempt);
 }
 

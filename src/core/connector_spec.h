@@ -34,7 +34,8 @@ struct connector_spec {
         enum connector_kind kind;
         struct str url; /* without a slash at its end */
         struct str ca_file;
-        int64_t timeout_ms; /* of one attempt, its search included */
+        int64_t timeout_ms; /* of one attempt, its searches included */
+        int64_t settle_ms;  /* between the two searches that must find nothing before something is sent again */
         /* Where the secret is; at most one of them. */
         struct str secret_variable, secret_file, secret_credential;
         /* Of requests. With a user the header is Basic, else the prefix and the secret. */

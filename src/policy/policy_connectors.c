@@ -4,7 +4,7 @@
 
 #include "base/json_reader.h"
 
-enum { BODY_MAX_BYTES = 65536, BODY_MAX_DEPTH = 16, MAX_TIMEOUT_S = 60 };
+enum { BODY_MAX_BYTES = 65536, BODY_MAX_DEPTH = 16, MAX_TIMEOUT_S = 60, SETTLE_S = 5 };
 
 static const struct str file_keys[] = {STR_INIT("connectors"), STR_INIT("events"), STR_INIT("systems")};
 static const struct str common_keys[] = {
@@ -12,11 +12,11 @@ static const struct str common_keys[] = {
         STR_INIT("secret_credential"), STR_INIT("names_customer"), STR_INIT("timeout_seconds"), STR_INIT("ca_file"),
         STR_INIT("options"), STR_INIT("auth_header"), STR_INIT("auth_prefix"), STR_INIT("idempotency_header"),
         STR_INIT("create_path"), STR_INIT("body"), STR_INIT("id_path"), STR_INIT("search_path"),
-        STR_INIT("search_id_path"), STR_INIT("from"), STR_INIT("to"), STR_INIT("subject"), STR_INIT("text"),
+        STR_INIT("search_id_path"), STR_INIT("settle_seconds"), STR_INIT("from"), STR_INIT("to"), STR_INIT("subject"), STR_INIT("text"),
         STR_INIT("is_plain"),
 };
 /* Those of all kinds, of requests and of mail follow each other in common_keys. */
-enum { FIRST_REQUEST_KEY = 10, FIRST_MAIL_KEY = 18 };
+enum { FIRST_REQUEST_KEY = 10, FIRST_MAIL_KEY = 19 };
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -209,6 +209,8 @@ static void read_spec(struct policy *policy, struct yaml_check *check, const str
         spec->timeout_ms = yaml_find(map, "timeout_seconds")
                                    ? 1000 * yaml_integer(check, map, "timeout_seconds", 1, MAX_TIMEOUT_S)
                                    : 10000;
+        spec->settle_ms =
+                1000 * (yaml_find(map, "settle_seconds") ? yaml_integer(check, map, "settle_seconds", 0, MAX_TIMEOUT_S) : SETTLE_S);
         if (spec->kind == CONNECTOR_SMTP)
                 read_recipients(policy, check, map, spec);
         policy_connector_preset(spec);

@@ -3,7 +3,7 @@
  *
  * Ticketing, compliance systems, webhooks and mail are each a connector of policy/connectors.yaml. Order,
  * retries, backoff and dead letters are the outbox's. deliver() blocks, at most for the connector's own
- * time-out, and is called on a thread of the outbox; for one connector never twice at a time.
+ * time-out (and the time that a search is given to find what is still under way), and is called on a thread of the outbox; for one connector never twice at a time.
  *
  * An attempt whose outcome is unknown may have been carried out. The next one for the same entry says so
  * (`search_first`): then the connector looks for the entry by its delivery id in the other system, where that

@@ -108,7 +108,8 @@ def test_each_system_gets_its_request_and_is_searched_before_it_gets_another(kin
     options, path, created, there, search_path, found, nothing, marked, authorization = CONTRACTS[kind]
     answers = {"search": nothing}
     target = make_target(lambda method, _path, _body: (201, created, {}) if method == "POST" else (200, answers["search"], {}))
-    set_up(policy, {"desk": {"kind": kind, "url": target.url + "/", "secret_variable": "THE_SECRET", "options": options}})
+    set_up(policy, {"desk": {"kind": kind, "url": target.url + "/", "secret_variable": "THE_SECRET", "options": options,
+                             "settle_seconds": 0}})
     sent = run(policy, "test", "desk", "--id", "evt_1.a-b")
     assert sent.returncode == 0 and f"id there: {there}" in sent.stdout, sent
     search, create = target.requests

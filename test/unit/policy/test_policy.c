@@ -133,21 +133,21 @@ static const struct edit broken[] = {
         {POLICY_CONNECTORS, "connectors: {}", "connectors: {desk: {kind: rtt, url: \"https://a\"}}",
          "connectors.yaml:%u: connector `desk`: kind `rtt` is not defined; did you mean `rt`?"},
         {POLICY_CONNECTORS, "connectors: {}", DESK("options: {queue: a}"),
-         "connectors.yaml:25: connector `desk`: has no secret: name where it is with secret_variable, secret_file or "
+         "connectors.yaml:26: connector `desk`: has no secret: name where it is with secret_variable, secret_file or "
          "secret_credential"},
         {POLICY_CONNECTORS, "connectors: {}", DESK("secret_file: a, secret_variable: B, options: {queue: a}"),
-         "connectors.yaml:25: connector `desk`: secret_variable, secret_file and secret_credential: keep one of them"},
+         "connectors.yaml:26: connector `desk`: secret_variable, secret_file and secret_credential: keep one of them"},
         {POLICY_CONNECTORS, "connectors: {}", DESK("secret_file: a"),
-         "connectors.yaml:25: connector `desk`: needs `queue` under `options`"},
+         "connectors.yaml:26: connector `desk`: needs `queue` under `options`"},
         {POLICY_CONNECTORS, "connectors: {}", DESK("secret_file: a, token: b"),
-         "connectors.yaml:25: connector `desk`: key `token` is not defined"},
+         "connectors.yaml:26: connector `desk`: key `token` is not defined"},
         {POLICY_CONNECTORS, "connectors: {}", DESK("secret_file: a, from: b"),
-         "connectors.yaml:25: connector `desk`: kind rt has no `from`"},
+         "connectors.yaml:26: connector `desk`: kind rt has no `from`"},
         {POLICY_CONNECTORS, "connectors: {}", DESK("secret_file: a, body: \"{data.text}\""),
-         "connectors.yaml:25: connector `desk`: `body` is not JSON: not valid JSON: The JSON document "
+         "connectors.yaml:26: connector `desk`: `body` is not JSON: not valid JSON: The JSON document "
          "has an improper structure: missing or superfluous commas, braces, missing keys, etc."},
         {POLICY_CONNECTORS, "connectors: {}", DESK("secret_file: a, body: '{\"a\":\"{dta.text}\"}'"),
-         "connectors.yaml:25: connector `desk`: `body`: there is no variable {dta.text}; there are {id}, {event}, "
+         "connectors.yaml:26: connector `desk`: `body`: there is no variable {dta.text}; there are {id}, {event}, "
          "{created_at}, {payload}, {data.…} and {option.…}"},
         {POLICY_CONNECTORS, "connectors: {}", "connectors: {desk: {kind: rt, url: \"ftp://a\", secret_file: b}}",
          "connectors.yaml:%u: connector `desk`: `url` must begin with https:// or http://"},
