@@ -2,16 +2,12 @@
 #include "adapt/audit_note.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "adapt/durable_file.h"
+#include "adapt/key_file.h"
 #include "base/hex.h"
 
 enum { ALGORITHM = 1, SIGNATURE_BYTES = 64, KEY_HASH_BYTES = 4, PATH_BYTES = 4096, BASE64_MAX = 136 };
@@ -62,35 +58,15 @@ static void name_origin(struct audit_key *key)
         snprintf(key->origin, sizeof key->origin, "triaged.local/%s", hex);
 }
 
-static enum err read_seed(int fd, const char *path, struct audit_key *key, struct err_note *note)
-{
-        struct stat st;
-        char extra;
-        if (fstat(fd, &st) != 0)
-                return durable_file_errno(note, path, "look at");
-        if (st.st_mode & 077)
-                return err_set(note, ERR_FORBIDDEN, "%s can be read by others: chmod 600 it", path);
-        if (read(fd, key->seed, sizeof key->seed) != sizeof key->seed || read(fd, &extra, 1) != 0)
-                return err_set(note, ERR_CORRUPT, "%s does not hold %zu bytes: restore it from a backup", path, sizeof key->seed);
-        return ERR_OK;
-}
-
 enum err audit_key_open(const char *directory, struct audit_key *ret_key, struct err_note *note)
 {
         char path[PATH_BYTES];
-        enum err err;
+        struct digest seed = {{0}};
         snprintf(path, sizeof path, "%s/audit.key", directory);
+        enum err err = key_file_read(path, true, &seed, note);
         *ret_key = (struct audit_key){.origin = ""};
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0) {
-                err = read_seed(fd, path, ret_key, note);
-                close(fd);
-        } else if (errno == ENOENT) {
-                random_bytes(ret_key->seed, sizeof ret_key->seed);
-                err = durable_file_write(path, (struct str){(const char *)ret_key->seed, sizeof ret_key->seed}, 0600, note);
-        } else {
-                err = durable_file_errno(note, path, "open");
-        }
+        memcpy(ret_key->seed, seed.bytes, sizeof ret_key->seed);
+        OPENSSL_cleanse(&seed, sizeof seed);
         if (err)
                 return err;
         derive_public(ret_key);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "adapt/durable_file.h"
+#include "adapt/key_file.h"
 #include "base/alloc.h"
 
 struct data_dir {
@@ -94,40 +95,9 @@ const char *data_dir_path(const struct data_dir *dir)
         return dir->path;
 }
 
-static enum err read_key(const struct data_dir *dir, int fd, struct digest *ret_key, struct err_note *note)
-{
-        struct stat st;
-        if (fstat(fd, &st) != 0)
-                return durable_file_errno(note, dir->path, "look at digest.key");
-        if (st.st_mode & 077)
-                return err_set(note, ERR_FORBIDDEN, "%s/digest.key can be read by others: chmod 600 it",
-                               dir->path);
-        struct digest key;
-        char extra;
-        if (read(fd, key.bytes, sizeof key.bytes) != sizeof key.bytes || read(fd, &extra, 1) != 0)
-                return err_set(note, ERR_CORRUPT,
-                               "%s/digest.key does not hold %zu bytes: restore it from a backup", dir->path,
-                               sizeof key.bytes);
-        *ret_key = key;
-        return ERR_OK;
-}
-
 enum err data_dir_digest_key(const struct data_dir *dir, struct digest *ret_key, struct err_note *note)
 {
-        int fd = openat(dir->dir_fd, "digest.key", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0) {
-                enum err err = read_key(dir, fd, ret_key, note);
-                close(fd);
-                return err;
-        }
-        if (errno != ENOENT)
-                return durable_file_errno(note, dir->path, "open digest.key");
-        struct digest key;
-        random_bytes(key.bytes, sizeof key.bytes);
         char path[PATH_MAX];
         snprintf(path, sizeof path, "%s/digest.key", dir->path);
-        enum err err = durable_file_write(path, (struct str){(const char *)key.bytes, sizeof key.bytes}, 0600, note);
-        if (!err)
-                *ret_key = key;
-        return err;
+        return key_file_read(path, true, ret_key, note);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "adapt/key_file.h"
 #include "adapt/store_sqlite.h"
 
 #include <assert.h>
@@ -213,7 +214,7 @@ static enum err load_master(struct store_sqlite *db, struct err_note *note)
         bool is_in_use = false, is_given = db->config.key_file && *db->config.key_file;
         enum err err = store_vault_is_in_use(db->writer.db, &is_in_use, note);
         snprintf(path, sizeof path, "%s/%s", db->directory, MASTER_KEY_FILE);
-        return err ? err : vault_load_master(is_given ? db->config.key_file : path, !is_in_use, &db->master, note);
+        return err ? err : key_file_read(is_given ? db->config.key_file : path, !is_in_use && !is_given, &db->master, note);
 }
 
 static enum err open_vault(struct store_sqlite *db, struct vault **ret_vault, struct err_note *note)

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapt/vault.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "adapt/durable_file.h"
 #include "base/alloc.h"
 #include "core/message.h"
 
@@ -195,47 +190,4 @@ struct digest vault_digest(const struct vault *vault, bool is_conversation, int6
         memcpy(bytes + 1 + sizeof key_id, id.ptr, id.len);
         return digest_hmac_sha256((struct str){(const char *)vault->index, sizeof vault->index},
                                   (struct str){bytes, 1 + sizeof key_id + id.len});
-}
-
-/* ---- The master key's file ---- */
-
-static enum err read_master(int fd, const char *path, struct digest *ret_master, struct err_note *note)
-{
-        struct stat st;
-        struct digest master;
-        char extra;
-        if (fstat(fd, &st) != 0)
-                return durable_file_errno(note, path, "look at the file");
-        if (st.st_mode & 077)
-                return err_set(note, ERR_FORBIDDEN, "%s can be read by others: chmod 600 it", path);
-        if (read(fd, master.bytes, sizeof master.bytes) != sizeof master.bytes || read(fd, &extra, 1) != 0)
-                return err_set(note, ERR_CORRUPT, "%s does not hold %zu bytes: restore it from where you keep it", path,
-                               sizeof master.bytes);
-        *ret_master = master;
-        OPENSSL_cleanse(&master, sizeof master);
-        return ERR_OK;
-}
-
-enum err vault_load_master(const char *path, bool may_create, struct digest *ret_master, struct err_note *note)
-{
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0) {
-                enum err err = read_master(fd, path, ret_master, note);
-                close(fd);
-                return err;
-        }
-        if (errno != ENOENT)
-                return durable_file_errno(note, path, "open the master key");
-        if (!may_create)
-                return err_set(note, ERR_NOT_FOUND,
-                               "%s is missing, and what this store holds cannot be read without it:"
-                               " restore it from where you keep it",
-                               path);
-        struct digest master;
-        random_bytes(master.bytes, sizeof master.bytes);
-        enum err err = durable_file_write(path, (struct str){(const char *)master.bytes, sizeof master.bytes}, 0600, note);
-        if (!err)
-                *ret_master = master;
-        OPENSSL_cleanse(&master, sizeof master);
-        return err;
 }

@@ -36,10 +36,6 @@ struct vault_place {
 
 struct vault;
 
-/* Reads the master key. Where there is no file, makes one if `may_create`; else ERR_NOT_FOUND. ERR_FORBIDDEN when others
- * may read the file, ERR_CORRUPT when it does not hold 32 bytes. */
-enum err vault_load_master(const char *path, bool may_create, struct digest *ret_master, struct err_note *note) MUST_USE;
-
 struct vault *vault_new(const struct digest *master);
 void vault_free(struct vault *vault); /* NULL is allowed */
 

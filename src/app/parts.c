@@ -87,6 +87,7 @@ static enum err open_store(struct parts *parts, struct err_note *note)
         const struct settings *settings = parts->settings;
         const struct store_sqlite_config config = {
                 .directory = data_dir_path(parts->directory),
+                .key_file = settings->encryption_key_file,
                 .queue_max = settings->store_queue_max,
                 /* Whatever was admitted may look up its idempotency key, all of it on one loop. */
                 .lookups_max = settings->admission_max_in_flight + settings->admission_safety_reserve + READS_IN_FLIGHT,

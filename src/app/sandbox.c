@@ -112,6 +112,8 @@ static enum err allow_settings(int rules, const struct settings *settings, struc
         if (!err)
                 err = allow(rules, settings->policy_dir, READ_TREE, note);
         if (!err)
+                err = allow_rotated(rules, settings->encryption_key_file, note);
+        if (!err)
                 err = allow_appended(rules, settings->audit_checkpoint_file, note);
         if (!err)
                 err = allow_connectors(rules, settings->policy_dir, note);

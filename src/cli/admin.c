@@ -64,6 +64,7 @@ enum err cli_admin_open(const struct settings *settings, struct cli_admin **ret_
         }
         const struct store_sqlite_config config = {
                 .directory = settings->data_dir,
+                .key_file = settings->encryption_key_file,
                 .min_free_bytes = (int64_t)settings->store_min_free_bytes,
         };
         if (!err)

@@ -40,7 +40,8 @@ int64_t outbox_delay_ms(uint32_t attempts, double random)
         };
         enum { LAST = sizeof schedule_ms / sizeof *schedule_ms };
         assert(attempts > 0);
-        int64_t delay_ms = schedule_ms[(attempts < LAST ? attempts : LAST) - 1];
+        size_t step = attempts < LAST ? attempts - 1 : LAST - 1;
+        int64_t delay_ms = schedule_ms[step];
         return delay_ms + (int64_t)((double)delay_ms * (2 * random - 1) * JITTER_PERCENT / 100);
 }
 

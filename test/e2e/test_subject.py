@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from server import check_problem
+from server import Server, check_problem, yaml_of
 
 WORDS = "zanzibarquilt"
 CUSTOMER = "customer-purpleyak-77"
@@ -160,3 +160,22 @@ def test_a_backup_without_the_master_key_tells_nothing_and_forgets_with_the_key(
     target.close()
     assert WORDS.encode() not in backup.read_bytes() and CUSTOMER.encode() not in backup.read_bytes()
 
+
+
+def test_the_master_key_may_lie_elsewhere(tmp_path):
+    """encryption.key_file: never made by the server, needed by it, and by the command line."""
+    key = tmp_path / "keys" / "master"
+    server = Server(tmp_path / "elsewhere", {"encryption": {"key_file": str(key)}})
+    server.config_path.write_text(yaml_of(server.config))
+    done = server.cli("ticket", "list", "--config", server.config_path, "--data-dir", server.data_dir)
+    assert done.returncode == 1 and "head -c 32 /dev/urandom" in done.stderr, done
+    key.parent.mkdir()
+    key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
+    server.start()
+    message = server.decide("What is your refund policy?")
+    assert server.get("/api/v1/messages/" + message["message_id"]).json == message
+    server.stop()
+    assert not (server.data_dir / "master.key").exists()
+    key.write_bytes(bytes(32))
+    assert server.cli("ticket", "list", "--config", server.config_path, "--data-dir", server.data_dir).returncode == 1

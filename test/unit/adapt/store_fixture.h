@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "adapt/sqlite_db.h"
+#include "adapt/key_file.h"
 #include "adapt/store_sqlite_schema.h"
 #include "adapt/store_sqlite_vault.h"
 #include "adapt/store_sqlite.h"
@@ -206,7 +207,7 @@ static inline int64_t number(const char *sql)
         struct digest master;
         char key_path[96];
         snprintf(key_path, sizeof key_path, "%s/" MASTER_KEY_FILE, fixture.directory);
-        assert_ok(vault_load_master(key_path, false, &master, NULL));
+        assert_ok(key_file_read(key_path, false, &master, NULL));
         assert_ok(store_vault_attach_reader(db, &master, NULL));
         assert_ok(sqlite_db_number(db, sql, &value, NULL));
         sqlite3_close(db);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapt/key_file.h"
 #include "adapt/vault.h"
 
 static const struct str text = STR_INIT("my knee hurts since the second of May");
@@ -132,18 +133,18 @@ static void the_master_key_is_made_once_for_its_owner_alone(void **state)
         snprintf(path, sizeof path, "%s/" MASTER_KEY_FILE, directory);
         struct digest made, read;
         struct err_note note;
-        assert_int_equal(vault_load_master(path, false, &made, &note), ERR_NOT_FOUND);
+        assert_int_equal(key_file_read(path, false, &made, &note), ERR_NOT_FOUND);
         assert_non_null(strstr(note.text, "restore"));
-        assert_ok(vault_load_master(path, true, &made, NULL));
-        assert_ok(vault_load_master(path, false, &read, NULL));
+        assert_ok(key_file_read(path, true, &made, NULL));
+        assert_ok(key_file_read(path, false, &read, NULL));
         assert_true(digest_equal(&made, &read));
         struct stat st;
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 0777, 0600);
         assert_int_equal(truncate(path, 31), 0);
-        assert_int_equal(vault_load_master(path, true, &read, &note), ERR_CORRUPT);
+        assert_int_equal(key_file_read(path, true, &read, &note), ERR_CORRUPT);
         assert_int_equal(chmod(path, 0640), 0);
-        assert_int_equal(vault_load_master(path, true, &read, &note), ERR_FORBIDDEN);
+        assert_int_equal(key_file_read(path, true, &read, &note), ERR_FORBIDDEN);
         unlink(path);
         rmdir(directory);
 }

@@ -170,7 +170,8 @@ static unsigned what_holds(const struct settings *settings)
 static struct settings settings_of(bool has_sandbox)
 {
         return (struct settings){.security_sandbox = has_sandbox, .data_dir = data, .policy_dir = keys, .llm_ca_file = key,
-                                 .llm_api_key_file = key, .audit_checkpoint_file = none};
+                                 .llm_api_key_file = key, 
+                                 .audit_checkpoint_file = none, .encryption_key_file = none};
 }
 
 static void serving_is_possible_and_nothing_else(void **state)
