@@ -251,20 +251,29 @@ static enum err kb_delete(struct operation *op)
         return err;
 }
 
-static void write_hits(struct operation *op, const struct kb_hit *hits, size_t count)
+static void write_hit(struct json_writer *w, const struct kb_hit *hit, struct str snippet)
 {
+        json_open(w, '{');
+        json_member(w, "id", hit->article->id);
+        json_member(w, "title", hit->article->title);
+        json_member(w, "url", hit->article->url);
+        json_member(w, "snippet", snippet);
+        json_key(w, "score");
+        json_fixed(w, hit->score, 4);
+        json_close(w, '}');
+}
+
+static void write_hits(struct operation *op, const struct kb_index *index, struct safe_text query, size_t limit)
+{
+        struct kb_hit hits[SEARCH_MAX_HITS];
+        struct kb_scratch *scratch = kb_scratch_new();
+        size_t count = kb_search(index, scratch, query, hits, limit);
         json_key(&op->result, "hits");
         json_open(&op->result, '[');
-        for (size_t i = 0; i < count; i++) {
-                json_open(&op->result, '{');
-                json_member(&op->result, "id", hits[i].article->id);
-                json_member(&op->result, "title", hits[i].article->title);
-                json_member(&op->result, "url", hits[i].article->url);
-                json_key(&op->result, "score");
-                json_fixed(&op->result, hits[i].score, 4);
-                json_close(&op->result, '}');
-        }
+        for (size_t i = 0; i < count; i++)
+                write_hit(&op->result, &hits[i], kb_snippet(index, scratch, query, hits[i].article));
         json_close(&op->result, ']');
+        kb_scratch_free(scratch);
 }
 
 static enum err kb_find(struct operation *op)
@@ -282,11 +291,7 @@ static enum err kb_find(struct operation *op)
         enum err err = knowledge_load(op->db, NULL, &index, op->note);
         if (err)
                 return err;
-        struct kb_hit hits[SEARCH_MAX_HITS];
-        struct kb_scratch *scratch = kb_scratch_new();
-        size_t count = kb_search(index, scratch, safe, hits, (size_t)limit);
-        write_hits(op, hits, count);
-        kb_scratch_free(scratch);
+        write_hits(op, index, safe, (size_t)limit);
         kb_index_free(index);
         return ERR_OK;
 }

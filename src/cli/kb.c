@@ -256,9 +256,25 @@ static int export(struct admin *admin, struct json_parser *parser, struct settin
         return status;
 }
 
+static void print_hit(struct json hit)
+{
+        struct json score;
+        struct str snippet = cli_text(hit, "snippet");
+        double value = 0;
+        if (json_find(hit, STR("score"), &score))
+                json_to_double(score, &value);
+        printf("%.4f  %-28.*s %.*s\n", value, STR_ARGS(cli_text(hit, "id")), STR_ARGS(cli_text(hit, "title")));
+        if (snippet.len)
+                fputs("        ", stdout);
+        for (size_t i = 0; i < snippet.len; i++)
+                putchar((unsigned char)snippet.ptr[i] < ' ' ? ' ' : snippet.ptr[i]);
+        if (snippet.len)
+                putchar('\n');
+}
+
 static int search(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
 {
-        struct json result, hits, hit, score;
+        struct json result, hits, hit;
         struct buf arguments;
         if (!cli_all_taken(operands, 1, "the query"))
                 return CLI_USAGE;
@@ -272,12 +288,8 @@ static int search(struct admin *admin, struct json_parser *parser, struct settin
         if (status != CLI_OK || !json_find(result, STR("hits"), &hits))
                 return status;
         struct json_iter iter = json_iter(hits);
-        while (json_next(&iter, NULL, &hit)) {
-                double value = 0;
-                if (json_find(hit, STR("score"), &score))
-                        json_to_double(score, &value);
-                printf("%.4f  %-28.*s %.*s\n", value, STR_ARGS(cli_text(hit, "id")), STR_ARGS(cli_text(hit, "title")));
-        }
+        while (json_next(&iter, NULL, &hit))
+                print_hit(hit);
         return CLI_OK;
 }
 
@@ -332,7 +344,7 @@ const struct cli_command cli_kb = {
                 "header row of the same names, or .md (one article; its id is the file's name, its front matter has\n"
                 "title, url, locale, aliases: [a, b], tags: [a, b]). Of a FOLDER all such files are read.\n\n"
                 "Importing a file again changes only what differs; `export` prints JSON lines that import as they\n"
-                "are. `search` prints the probability that an article answers the query; one is given to a customer\n"
+                "are. `search` prints the probability that an article answers the query and the passage that fits it; one is given to a customer\n"
                 "from answer_threshold on (policy/taxonomy.yaml). Bad rows are named, the others are imported; the exit code is 1\n"
                 "then. Works beside a running server, which answers from the new articles at once.\n",
         .run = run,

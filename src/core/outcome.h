@@ -35,7 +35,8 @@ struct outcome_article {
         struct str id;
         struct str title;
         struct str url;
-        double score; /* 0..1 */
+        struct str snippet; /* the passage of its body that says most of the question; absent: it has no body */
+        double score;       /* 0..1 */
 };
 
 struct outcome_ticket {

@@ -35,6 +35,7 @@ static void write_article(struct json_writer *w, const struct outcome_article *a
         json_member(w, "id", article->id);
         json_member(w, "title", article->title);
         json_member(w, "url", article->url);
+        json_member(w, "snippet", article->snippet);
         json_key(w, "score");
         json_fixed(w, article->score, 4);
         json_close(w, '}');

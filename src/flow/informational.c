@@ -9,6 +9,12 @@ bool informational_run(struct workflow *workflow, struct outcome *outcome)
         if (found == 0 || hit.score < policy->answer_threshold)
                 return workflow_apply(workflow, policy->no_answer, (struct str){0}, outcome);
         workflow->answer = hit;
-        outcome->article = (struct outcome_article){hit.article->id, hit.article->title, hit.article->url, hit.score};
+        outcome->article = (struct outcome_article){
+                .id = hit.article->id,
+                .title = hit.article->title,
+                .url = hit.article->url,
+                .snippet = kb_snippet(workflow->snapshot->knowledge, workflow->scratch, workflow->text, hit.article),
+                .score = hit.score,
+        };
         return workflow_apply(workflow, policy->answer, (struct str){0}, outcome);
 }

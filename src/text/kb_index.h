@@ -27,6 +27,7 @@ enum {
         KB_ALIASES_MAX = 64,
         KB_TAGS_MAX = 64,
         KB_QUERY_TERMS_MAX = 512, /* what a query says behind them is not looked at */
+        KB_SNIPPET_BYTES_MAX = 240,
 };
 
 struct article {
@@ -68,5 +69,11 @@ void kb_scratch_free(struct kb_scratch *scratch);
 /* The best hits, best first; returns how many there are, at most `max_hits`. */
 size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query,
                  struct kb_hit *ret_hits, size_t max_hits);
+
+/* The passage of the article's body that says most of the query, the first of equals: whole sentences, or
+ * whole words of one that is longer. Valid UTF-8 if the body is; absent when the body is empty. What the
+ * body says behind 8 KiB is not looked at. Borrows from the body; `article` is one of the index. */
+struct str kb_snippet(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query,
+                      const struct article *article);
 
 #endif

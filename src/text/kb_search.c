@@ -2,9 +2,7 @@
 #include "text/kb_index.h"
 
 #include "base/alloc.h"
-#include "base/hash.h"
-#include "text/kb_terms.h"
-#include "text/kb_words.h"
+#include "text/kb_scratch.h"
 
 #include <assert.h>
 #include <libstemmer.h>
@@ -18,30 +16,6 @@ static const float nearest_share = 7.0F / 11, siblings_share = 3.0F / 11, body_s
 
 /* How much what a question says beyond the query counts against it. */
 static const float unsaid_share = 0.3F;
-
-struct article_marks {
-        float body;       /* idf times saturation of the query's terms in the body */
-        float siblings;   /* idf of the query's terms in any of its questions */
-        uint32_t counted; /* number of the last term counted in siblings */
-        uint32_t terms;   /* of the query in any of its questions */
-        float best;       /* of its questions so far */
-        float said;       /* share of that question that the query says */
-        bool is_touched;
-};
-
-struct kb_scratch {
-        struct sb_stemmer *stemmer; /* owns */
-        float *questions;           /* idf of the query's terms in it; all zero between searches */
-        uint32_t *touched_questions;
-        size_t question_capacity;
-        struct article_marks *articles; /* all zero between searches */
-        uint32_t *touched_articles;
-        size_t article_capacity;
-        size_t touched_question_count;
-        size_t touched_article_count;
-        const struct kb_term *terms[KB_QUERY_TERMS_MAX];
-        uint64_t hashes[KB_QUERY_TERMS_MAX];
-};
 
 struct kb_scratch *kb_scratch_new(void)
 {
@@ -82,37 +56,6 @@ static void fit(struct kb_scratch *scratch, const struct kb_index *index)
                 scratch->touched_articles =
                         alloc_zeroed(index->article_count, sizeof *scratch->touched_articles);
         }
-}
-
-/* A query's distinct words. The known ones are in scratch->terms. */
-struct query {
-        float weight;    /* the idf of all, summed */
-        float strangers; /* of those that no article says */
-        size_t terms;
-};
-
-static struct query read_query(const struct kb_index *index, struct kb_scratch *scratch, struct str text)
-{
-        struct kb_words words = {.rest = text, .stemmer = scratch->stemmer};
-        struct query query = {0};
-        size_t seen = 0;
-        for (struct str stem = kb_words_next(&words); stem.ptr && seen < KB_QUERY_TERMS_MAX;
-             stem = kb_words_next(&words)) {
-                uint64_t hash = hash64(stem);
-                bool is_repeated = false;
-                for (size_t i = 0; i < seen && !is_repeated; i++)
-                        is_repeated = scratch->hashes[i] == hash;
-                if (is_repeated)
-                        continue;
-                scratch->hashes[seen++] = hash;
-                const struct kb_term *term = kb_index_find(index, stem, hash);
-                query.weight += term ? term->idf : index->unknown_idf;
-                if (term)
-                        scratch->terms[query.terms++] = term;
-                else
-                        query.strangers += index->unknown_idf;
-        }
-        return query;
 }
 
 static struct article_marks *touch(struct kb_scratch *scratch, uint32_t article)
@@ -212,7 +155,7 @@ static void clear_marks(struct kb_scratch *scratch)
         scratch->touched_article_count = 0;
 }
 
-static struct kb_signals signals_of(const struct article_marks *marks, const struct query *query, double match,
+static struct kb_signals signals_of(const struct article_marks *marks, const struct kb_query *query, double match,
                                     double best_other)
 {
         return (struct kb_signals){
@@ -228,7 +171,7 @@ static struct kb_signals signals_of(const struct article_marks *marks, const str
 }
 
 /* Matches become probabilities. The order stays that of the matches, which alone compare articles. */
-static void judge_hits(const struct kb_index *index, const struct kb_scratch *scratch, const struct query *query,
+static void judge_hits(const struct kb_index *index, const struct kb_scratch *scratch, const struct kb_query *query,
                        struct kb_hit *hits, size_t count, double second)
 {
         double best = count ? hits[0].score : 0, ceiling = 1;
@@ -248,12 +191,13 @@ size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struc
         if (max_hits == 0)
                 return 0;
         fit(scratch, index);
-        struct query read = read_query(index, scratch, query.safe);
-        for (size_t i = 0; i < read.terms; i++)
-                count_term(index, scratch, scratch->terms[i], (uint32_t)i + 1);
-        judge_questions(index, scratch, read.weight);
-        double second = collect(index, scratch, read.weight, ret_hits, max_hits, &count);
-        judge_hits(index, scratch, &read, ret_hits, count, second);
+        struct kb_query *read = &scratch->query;
+        kb_query_read(index, scratch->stemmer, query.safe, read);
+        for (size_t i = 0; i < read->count; i++)
+                count_term(index, scratch, read->terms[i], (uint32_t)i + 1);
+        judge_questions(index, scratch, read->weight);
+        double second = collect(index, scratch, read->weight, ret_hits, max_hits, &count);
+        judge_hits(index, scratch, read, ret_hits, count, second);
         clear_marks(scratch);
         return count;
 }

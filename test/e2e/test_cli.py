@@ -286,6 +286,7 @@ def import_and_search(server, path):
     found = server.cli("kb", "search", "zeppelin mast", "--data-dir", server.data_dir)
     assert found.returncode == 0, found
     assert "What is your zeppelin policy?" in found.stdout.splitlines()[0] + found.stdout, found
+    assert found.stdout.splitlines()[1].strip() == ARTICLES[0]["body"], found
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv", "md"])
@@ -300,6 +301,7 @@ def test_import_beside_a_running_server_answers_at_once(make_server, tmp_path, s
     decision = server.decide("What is your zeppelin policy?")
     assert decision["article"] and decision["article"]["title"] == "What is your zeppelin policy?", decision
     assert "northern mast" in decision["reply"]
+    assert decision["article"]["snippet"] == ARTICLES[0]["body"]
 
 
 def test_import_twice_replaces(alone, tmp_path):

@@ -65,7 +65,8 @@ static struct outcome outcome_of(enum category category, enum intent intent)
 static struct outcome informational(void)
 {
         struct outcome outcome = outcome_of(CATEGORY_INFORMATIONAL, INTENT_FAQ);
-        outcome.article = (struct outcome_article){STR("returns"), STR("Returns"), STR("https://x.test/r"), 0.91};
+        outcome.article = (struct outcome_article){STR("returns"), STR("Returns"), STR("https://x.test/r"), STR("30 days."),
+                                                   0.91};
         return outcome;
 }
 
@@ -154,6 +155,7 @@ static void the_head_says_which_message_and_when(void **state)
         assert_json_str(root, "article.id", "returns");
         assert_json_str(root, "article.title", "Returns");
         assert_json_str(root, "article.url", "https://x.test/r");
+        assert_json_str(root, "article.snippet", "30 days.");
         assert_true(json_to_double(json_at(root, "article.score"), &number));
         assert_true(number == 0.91);
 }

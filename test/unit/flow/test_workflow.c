@@ -332,6 +332,7 @@ static void a_question_gets_the_article_that_answers_it(void **state)
         assert_true(outcome.article.id.len > 0);
         assert_true(outcome.article.score >= policy_facts(snapshot->policy)->answer_threshold);
         assert_true(str_equal(parameter(&outcome, "article_id"), outcome.article.id));
+        assert_true(outcome.article.snippet.len > 0 && outcome.article.snippet.len <= KB_SNIPPET_BYTES_MAX);
         assert_false(outcome.ticket.is_open);
         assert_false(outcome.review.is_needed);
         for (size_t i = 0; i < kb_index_count(snapshot->knowledge); i++) {

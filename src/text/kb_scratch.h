@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a scratch: what a thread's searches write to. */
+#ifndef TEXT_KB_SCRATCH_H
+#define TEXT_KB_SCRATCH_H
+
+#include "text/kb_query.h"
+
+struct article_marks {
+        float body;       /* idf times saturation of the query's terms in the body */
+        float siblings;   /* idf of the query's terms in any of its questions */
+        uint32_t counted; /* number of the last term counted in siblings */
+        uint32_t terms;   /* of the query in any of its questions */
+        float best;       /* of its questions so far */
+        float said;       /* share of that question that the query says */
+        bool is_touched;
+};
+
+struct kb_scratch {
+        struct sb_stemmer *stemmer; /* owns */
+        float *questions;           /* idf of the query's terms in it; all zero between searches */
+        uint32_t *touched_questions;
+        size_t question_capacity;
+        struct article_marks *articles; /* all zero between searches */
+        uint32_t *touched_articles;
+        size_t article_capacity;
+        size_t touched_question_count;
+        size_t touched_article_count;
+        struct kb_query query;
+};
+
+#endif
