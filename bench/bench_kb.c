@@ -59,17 +59,17 @@ static int compare_times(const void *left, const void *right)
 static void bench_queries(const struct kb_index *index, struct arena *arena, size_t rounds)
 {
         static double us[SAMPLES_MAX];
-        struct safe_text queries[QUERIES];
+        struct kb_ask queries[QUERIES] = {0};
         struct kb_scratch *scratch = kb_scratch_new();
         struct kb_hit hits[HITS];
         size_t count = 0;
         double sum = 0;
         for (size_t i = 0; i < QUERIES; i++)
-                queries[i].safe = make_text(arena, 6);
+                queries[i].text.safe = make_text(arena, 6);
         for (size_t round = 0; round < rounds; round++)
                 for (size_t i = 0; i < QUERIES; i++) {
                         double start = now_s();
-                        kb_search(index, scratch, queries[i], hits, HITS);
+                        kb_search(index, scratch, &queries[i], hits, HITS);
                         us[count] = (now_s() - start) * 1e6;
                         sum += us[count++];
                 }

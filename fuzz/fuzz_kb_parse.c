@@ -59,8 +59,8 @@ static void index_and_search(const struct parsed *parsed)
         struct kb_scratch *scratch = kb_scratch_new();
         struct kb_hit hits[INDEXED_MAX];
         for (size_t i = 0; i < count; i++) {
-                struct safe_text query = {parsed->articles[i].title};
-                size_t found = kb_search(index, scratch, query, hits, INDEXED_MAX);
+                const struct kb_ask ask = {.text = {parsed->articles[i].title}};
+                size_t found = kb_search(index, scratch, &ask, hits, INDEXED_MAX);
                 assert(found <= count);
                 for (size_t j = 0; j < found; j++)
                         assert(hits[j].score >= 0 && hits[j].score <= 1 &&

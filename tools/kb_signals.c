@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/json_reader.h"
 #include "base/json_writer.h"
+#include "policy/policy.h"
 #include "text/kb_parse.h"
 
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct bench {
         size_t count;
         struct json_parser *parser;
         struct kb_scratch *scratch;
+        struct policy *policy; /* the built-in one, for its synonyms */
         struct kb_index *whole; /* of all articles as they are */
 };
 
@@ -114,7 +116,8 @@ static bool ask(struct bench *bench, struct str line)
         struct kb_index *own = is_negative && has_aliases ? NULL : index_for(bench, question, without, has_aliases);
         const struct kb_index *index = own ? own : bench->whole;
         struct kb_hit hits[HITS];
-        print_hits(hits, kb_search(index, bench->scratch, (struct safe_text){question}, hits, HITS));
+        const struct kb_ask asked = {.text = {question}, .synonyms = policy_facts(bench->policy)->synonyms};
+        print_hits(hits, kb_search(index, bench->scratch, &asked, hits, HITS));
         kb_index_free(own);
         return true;
 }
@@ -126,7 +129,7 @@ int main(int argc, char **argv)
         bool is_good = argc == 2;
         arena_init(&bench.arena, 2 * FILE_MAX_BYTES);
         bench.articles = alloc_zeroed(ARTICLES_MAX, sizeof *bench.articles);
-        is_good = is_good && read_articles(&bench, argv[1]) &&
+        is_good = is_good && policy_load(NULL, &bench.policy, NULL) == ERR_OK && read_articles(&bench, argv[1]) &&
                   kb_index_new(bench.articles, bench.count, &bench.whole, NULL) == ERR_OK;
         while (is_good && fgets(line, sizeof line, stdin))
                 is_good = ask(&bench, str_from(line));
@@ -134,6 +137,7 @@ int main(int argc, char **argv)
                 fprintf(stderr, "usage: kb_signals ARTICLES.jsonl < QUESTIONS.jsonl\n");
         kb_index_free(bench.whole);
         kb_scratch_free(bench.scratch);
+        policy_unref(bench.policy);
         json_parser_free(bench.parser);
         free(bench.articles);
         arena_deinit(&bench.arena);

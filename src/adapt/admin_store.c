@@ -263,15 +263,15 @@ static void write_hit(struct json_writer *w, const struct kb_hit *hit, struct st
         json_close(w, '}');
 }
 
-static void write_hits(struct operation *op, const struct kb_index *index, struct safe_text query, size_t limit)
+static void write_hits(struct operation *op, const struct kb_index *index, const struct kb_ask *ask, size_t limit)
 {
         struct kb_hit hits[SEARCH_MAX_HITS];
         struct kb_scratch *scratch = kb_scratch_new();
-        size_t count = kb_search(index, scratch, query, hits, limit);
+        size_t count = kb_search(index, scratch, ask, hits, limit);
         json_key(&op->result, "hits");
         json_open(&op->result, '[');
         for (size_t i = 0; i < count; i++)
-                write_hit(&op->result, &hits[i], kb_snippet(index, scratch, query, hits[i].article));
+                write_hit(&op->result, &hits[i], kb_snippet(index, scratch, ask, hits[i].article));
         json_close(&op->result, ']');
         kb_scratch_free(scratch);
 }
@@ -291,7 +291,7 @@ static enum err kb_find(struct operation *op)
         enum err err = knowledge_load(op->db, NULL, &index, op->note);
         if (err)
                 return err;
-        write_hits(op, index, safe, (size_t)limit);
+        write_hits(op, index, &(struct kb_ask){.text = safe}, (size_t)limit);
         kb_index_free(index);
         return ERR_OK;
 }

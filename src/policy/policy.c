@@ -41,7 +41,7 @@ const char *policy_file_name(enum policy_file file)
 {
         static const char *const names[POLICY_FILE_COUNT] = {"taxonomy.yaml", "replies.yaml", "safety.yaml",
                                                               "llm.yaml", "redaction.yaml", "sla.yaml",
-                                                              "connectors.yaml"};
+                                                              "connectors.yaml", "knowledge.yaml"};
         return names[file];
 }
 
@@ -62,6 +62,8 @@ struct str policy_builtin(enum policy_file file)
                 return policy_builtin_sla();
         case POLICY_CONNECTORS:
                 return policy_builtin_connectors();
+        case POLICY_KNOWLEDGE:
+                return policy_builtin_knowledge();
         case POLICY_FILE_COUNT:
                 break;
         }
@@ -156,6 +158,9 @@ static void load_parts(struct load *load, const char *directory)
         root = load_tree(load, POLICY_SLA);
         if (root)
                 policy_read_sla(policy, &load->check, root, &load->scratch);
+        root = load_tree(load, POLICY_KNOWLEDGE);
+        if (root)
+                policy_read_knowledge(policy, &load->check, root, &load->scratch);
         if (load->check.err)
                 return;
         policy->facts.version = version_of(load, policy->facts.version);
@@ -198,6 +203,7 @@ void policy_unref(struct policy *policy)
         if (before > 1)
                 return;
         safety_net_free(policy->safety_net);
+        kb_synonyms_free(policy->synonyms);
         arena_deinit(&policy->arena);
         free(policy);
 }

@@ -4,9 +4,9 @@
  * Files: taxonomy.yaml (categories, intents, actions, severities, gates, SLAs), replies.yaml (approved
  * texts by locale and channel), safety.yaml (the safety net's rules), llm.yaml and prompts/VERSION.yaml
  * (what asking an LLM means, policy/llm_policy.h), redaction.yaml (personal data), sla.yaml (calendars, who is told: core/sla.h),
- * connectors.yaml (other systems that are told: policy/connector_policy.h).
+ * connectors.yaml (other systems that are told: policy/connector_policy.h), knowledge.yaml (synonyms for the search).
  * They are checked as a whole; an error names file and line, and nothing of a bad policy is used. The shipped
- * policy is also built into the binary; llm.yaml, redaction.yaml, sla.yaml, connectors.yaml, a prompt and the taxonomy's `categories` are taken from there where a directory has none.
+ * policy is also built into the binary; llm.yaml, redaction.yaml, sla.yaml, connectors.yaml, knowledge.yaml, a prompt and the taxonomy's `categories` are taken from there where a directory has none.
  *
  * A loaded policy is an immutable, reference-counted snapshot: whoever pins it may use it on any
  * thread until the unref. Strings borrow from it.
@@ -21,6 +21,7 @@
 #include "policy/connector_policy.h"
 #include "policy/llm_policy.h"
 #include "policy/redaction_policy.h"
+#include "text/kb_synonyms.h"
 #include "text/safety_net.h"
 
 struct policy;
@@ -71,6 +72,7 @@ struct policy_facts {
         struct redaction_policy redaction;
         struct sla_policy sla;
         struct connectors_policy connectors;
+        const struct kb_synonyms *synonyms;
 };
 
 /* `directory` NULL: the built-in policy. The new policy has one reference. */

@@ -14,7 +14,7 @@
 #include "policy/policy_yaml.h"
 
 enum policy_file { POLICY_TAXONOMY, POLICY_REPLIES, POLICY_SAFETY, POLICY_LLM, POLICY_REDACTION, POLICY_SLA, POLICY_CONNECTORS,
-        POLICY_FILE_COUNT };
+        POLICY_KNOWLEDGE, POLICY_FILE_COUNT };
 
 enum {
         POLICY_MAX_ACTIONS = 128,
@@ -51,6 +51,7 @@ struct policy {
         size_t action_count;
         struct replies replies;
         struct safety_net *safety_net; /* owns */
+        struct kb_synonyms *synonyms;  /* owns */
 };
 
 /* Memory of the policy; aborts nothing: over the arena's maximum it is a fault of the file. */
@@ -85,6 +86,9 @@ void policy_read_connectors(struct policy *policy, struct yaml_check *check, con
 void policy_read_sla(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
                      struct arena *scratch);
 
+void policy_read_knowledge(struct policy *policy, struct yaml_check *check, const struct yaml_node *root,
+                           struct arena *scratch);
+
 const struct reply *policy_find_reply(const struct replies *replies, struct str name);
 
 /* Fails the check at `line` when brackets or braces do not pair or a variable is unknown. */
@@ -106,6 +110,7 @@ struct str policy_builtin_llm(void);
 struct str policy_builtin_redaction(void);
 struct str policy_builtin_sla(void);
 struct str policy_builtin_connectors(void);
+struct str policy_builtin_knowledge(void);
 
 /* The shipped prompt of that version; absent when there is none. */
 struct str policy_builtin_prompt(struct str version);

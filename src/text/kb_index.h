@@ -6,7 +6,7 @@
  * ten times as much as the body. Hits are ordered by Tversky's index of query and nearest
  * question, each word weighted by how rare it is: what the article knows of the query, against all that the query says
  * and part of what that question says beyond it. A hit's score is the probability that it answers (kb_answer.h).
- * Stop words, numbers and the redactor's tags count nothing.
+ * Stop words, numbers and the redactor's tags count nothing. A synonym of a word counts 7 tenths of it.
  *
  * An index is immutable once built and searched by many threads at a time, without a lock. What a
  * search writes to is its thread's scratch, which belongs to no index and outlives their swaps.
@@ -18,6 +18,7 @@
 #include "base/safe_text.h"
 #include "base/str.h"
 #include "text/kb_answer.h"
+#include "text/kb_synonyms.h"
 
 enum {
         KB_ARTICLES_MAX = 100000,
@@ -41,6 +42,12 @@ struct article {
 struct kb_index;
 struct kb_scratch;
 
+/* What is asked. */
+struct kb_ask {
+        struct safe_text text;
+        const struct kb_synonyms *synonyms; /* borrows; NULL: none */
+};
+
 struct kb_hit {
         const struct article *article; /* borrowed from the index */
         double score;                  /* probability that it answers the query, 0..1 */
@@ -62,18 +69,18 @@ size_t kb_index_count(const struct kb_index *index);
 /* The article at `at` < kb_index_count(), in the order given; borrowed from the index. */
 const struct article *kb_index_article(const struct kb_index *index, size_t at);
 
-/* One a thread. Grows to the largest index that it is used with: 8 bytes a question, 24 an article. */
+/* One a thread. Grows to the largest index that it is used with: 12 bytes a question, 36 an article. */
 struct kb_scratch *kb_scratch_new(void);
 void kb_scratch_free(struct kb_scratch *scratch);
 
 /* The best hits, best first; returns how many there are, at most `max_hits`. */
-size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query,
+size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, const struct kb_ask *ask,
                  struct kb_hit *ret_hits, size_t max_hits);
 
 /* The passage of the article's body that says most of the query, the first of equals: whole sentences, or
  * whole words of one that is longer. Valid UTF-8 if the body is; absent when the body is empty. What the
  * body says behind 8 KiB is not looked at. Borrows from the body; `article` is one of the index. */
-struct str kb_snippet(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query,
+struct str kb_snippet(const struct kb_index *index, struct kb_scratch *scratch, const struct kb_ask *ask,
                       const struct article *article);
 
 #endif

@@ -4,26 +4,64 @@
 #include "base/hash.h"
 #include "text/kb_words.h"
 
-void kb_query_read(const struct kb_index *index, struct sb_stemmer *stemmer, struct str text, struct kb_query *ret_query)
+/* What a synonym is worth of its word: it may mean something else here. */
+static const float synonym_share = 0.7F;
+
+static bool is_repeated(const struct kb_query *query, uint64_t hash)
 {
-        struct kb_words words = {.rest = text, .stemmer = stemmer};
-        size_t seen = 0;
+        for (size_t i = 0; i < query->word_count; i++)
+                if (query->hashes[i] == hash)
+                        return true;
+        return false;
+}
+
+static void add_term(struct kb_query *query, const struct kb_term *term, float worth)
+{
+        if (query->count < KB_QUERY_TERMS_MAX)
+                query->terms[query->count++] = (struct kb_query_term){term, worth, (uint32_t)query->word_count};
+}
+
+/* Adds what the index has of the word's synonyms. Returns what the word is worth: its own idf, or if no
+ * article says it, that of its rarest synonym. A text has no more of a synonym than the synonym weighs in it. */
+static float add_synonyms(const struct kb_index *index, const struct kb_ask *ask, uint64_t hash, float idf,
+                          struct kb_query *query)
+{
+        const struct kb_synonym *words;
+        size_t count = kb_synonyms_find(ask->synonyms, hash, &words);
+        float rarest = 0;
+        for (size_t i = 0; i < count; i++) {
+                const struct kb_term *term = words[i].hash == hash ? NULL : kb_index_find(index, words[i].stem, words[i].hash);
+                if (!term)
+                        continue;
+                rarest = term->idf > rarest ? term->idf : rarest;
+                add_term(query, term, synonym_share * (idf > 0 && idf < term->idf ? idf : term->idf));
+        }
+        return idf > 0 ? idf : rarest;
+}
+
+static void add_word(const struct kb_index *index, const struct kb_ask *ask, struct str stem, uint64_t hash,
+                     struct kb_query *query)
+{
+        query->hashes[query->word_count++] = hash;
+        const struct kb_term *term = kb_index_find(index, stem, hash);
+        if (term)
+                add_term(query, term, term->idf);
+        float worth = add_synonyms(index, ask, hash, term ? term->idf : 0, query);
+        if (worth == 0)
+                query->strangers += index->unknown_idf;
+        query->weight += worth > 0 ? worth : index->unknown_idf;
+}
+
+void kb_query_read(const struct kb_index *index, struct sb_stemmer *stemmer, const struct kb_ask *ask,
+                   struct kb_query *ret_query)
+{
+        struct kb_words words = {.rest = ask->text.safe, .stemmer = stemmer};
         ret_query->weight = ret_query->strangers = 0;
-        ret_query->count = 0;
-        for (struct str stem = kb_words_next(&words); stem.ptr && seen < KB_QUERY_TERMS_MAX;
+        ret_query->count = ret_query->word_count = 0;
+        for (struct str stem = kb_words_next(&words); stem.ptr && ret_query->word_count < KB_QUERY_TERMS_MAX;
              stem = kb_words_next(&words)) {
                 uint64_t hash = hash64(stem);
-                bool is_repeated = false;
-                for (size_t i = 0; i < seen && !is_repeated; i++)
-                        is_repeated = ret_query->hashes[i] == hash;
-                if (is_repeated)
-                        continue;
-                ret_query->hashes[seen++] = hash;
-                const struct kb_term *term = kb_index_find(index, stem, hash);
-                ret_query->weight += term ? term->idf : index->unknown_idf;
-                if (term)
-                        ret_query->terms[ret_query->count++] = term;
-                else
-                        ret_query->strangers += index->unknown_idf;
+                if (!is_repeated(ret_query, hash))
+                        add_word(index, ask, stem, hash, ret_query);
         }
 }

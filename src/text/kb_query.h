@@ -7,15 +7,23 @@
 
 struct sb_stemmer;
 
+/* A word of the question, or what stands for it, as the index has it. */
+struct kb_query_term {
+        const struct kb_term *term;
+        float worth;   /* the word's idf; less for what only stands for it */
+        uint32_t word; /* number of the word, from 1; a text counts each word once, by its first term */
+};
+
 /* A query's distinct words. */
 struct kb_query {
         float weight;    /* the idf of all, summed */
         float strangers; /* of those that no article says */
-        size_t count;
-        const struct kb_term *terms[KB_QUERY_TERMS_MAX]; /* those that the index knows */
-        uint64_t hashes[KB_QUERY_TERMS_MAX];             /* of all, while it is read */
+        size_t count, word_count;
+        struct kb_query_term terms[KB_QUERY_TERMS_MAX]; /* word by word, the word itself before what stands for it */
+        uint64_t hashes[KB_QUERY_TERMS_MAX];            /* of the words, while the query is read */
 };
 
-void kb_query_read(const struct kb_index *index, struct sb_stemmer *stemmer, struct str text, struct kb_query *ret_query);
+void kb_query_read(const struct kb_index *index, struct sb_stemmer *stemmer, const struct kb_ask *ask,
+                   struct kb_query *ret_query);
 
 #endif

@@ -6,18 +6,24 @@
 #include "text/kb_query.h"
 
 struct article_marks {
-        float body;       /* idf times saturation of the query's terms in the body */
-        float siblings;   /* idf of the query's terms in any of its questions */
-        uint32_t counted; /* number of the last term counted in siblings */
-        uint32_t terms;   /* of the query in any of its questions */
-        float best;       /* of its questions so far */
-        float said;       /* share of that question that the query says */
+        float body;               /* worth times saturation of the query's words in the body */
+        float siblings;           /* worth of the query's words in any of its questions */
+        uint32_t counted;         /* number of the last word counted in siblings, */
+        uint32_t counted_in_body; /* and in body */
+        uint32_t words;           /* of the query in any of its questions */
+        float best;               /* of its questions so far */
+        float said;               /* share of that question that the query says */
         bool is_touched;
+};
+
+struct question_marks {
+        float said;       /* worth of the query's words in it */
+        uint32_t counted; /* number of the last word counted */
 };
 
 struct kb_scratch {
         struct sb_stemmer *stemmer; /* owns */
-        float *questions;           /* idf of the query's terms in it; all zero between searches */
+        struct question_marks *questions; /* all zero between searches */
         uint32_t *touched_questions;
         size_t question_capacity;
         struct article_marks *articles; /* all zero between searches */

@@ -68,24 +68,34 @@ static struct article_marks *touch(struct kb_scratch *scratch, uint32_t article)
         return marks;
 }
 
-static void count_term(const struct kb_index *index, struct kb_scratch *scratch, const struct kb_term *term,
-                       uint32_t number)
+static void count_in_question(const struct kb_index *index, struct kb_scratch *scratch,
+                              const struct kb_query_term *item, uint32_t question)
 {
-        for (uint32_t i = 0; i < term->question_count; i++) {
-                uint32_t question = index->question_postings[term->question_start + i];
-                if (scratch->questions[question] == 0)
-                        scratch->touched_questions[scratch->touched_question_count++] = question;
-                scratch->questions[question] += term->idf;
-                struct article_marks *marks = touch(scratch, index->questions[question].article);
-                if (marks->counted != number) {
-                        marks->counted = number;
-                        marks->siblings += term->idf;
-                        marks->terms++;
-                }
-        }
+        struct question_marks *said = scratch->questions + question;
+        struct article_marks *marks = touch(scratch, index->questions[question].article);
+        if (said->counted == 0)
+                scratch->touched_questions[scratch->touched_question_count++] = question;
+        if (said->counted != item->word)
+                said->said += item->worth;
+        said->counted = item->word;
+        if (marks->counted == item->word)
+                return;
+        marks->counted = item->word;
+        marks->siblings += item->worth;
+        marks->words++;
+}
+
+static void count_term(const struct kb_index *index, struct kb_scratch *scratch, const struct kb_query_term *item)
+{
+        const struct kb_term *term = item->term;
+        for (uint32_t i = 0; i < term->question_count; i++)
+                count_in_question(index, scratch, item, index->question_postings[term->question_start + i]);
         for (uint32_t i = 0; i < term->body_count; i++) {
                 const struct kb_body_posting *posting = index->body_postings + term->body_start + i;
-                touch(scratch, posting->article)->body += term->idf * posting->saturation;
+                struct article_marks *marks = touch(scratch, posting->article);
+                if (marks->counted_in_body != item->word)
+                        marks->body += item->worth * posting->saturation;
+                marks->counted_in_body = item->word;
         }
 }
 
@@ -103,7 +113,8 @@ static void judge_questions(const struct kb_index *index, struct kb_scratch *scr
                 uint32_t number = scratch->touched_questions[i];
                 const struct kb_question *question = index->questions + number;
                 struct article_marks *marks = scratch->articles + question->article;
-                float said = scratch->questions[number];
+                /* Two words of the query may both stand for one of the question. */
+                float said = fminf(scratch->questions[number].said, question->weight);
                 float known =
                         nearest_share * said + siblings_share * marks->siblings + body_share * marks->body;
                 float score = likeness(known, query_weight, question->weight - said);
@@ -111,7 +122,7 @@ static void judge_questions(const struct kb_index *index, struct kb_scratch *scr
                         marks->best = score;
                         marks->said = said / question->weight;
                 }
-                scratch->questions[number] = 0;
+                scratch->questions[number] = (struct question_marks){0};
         }
         scratch->touched_question_count = 0;
 }
@@ -166,7 +177,7 @@ static struct kb_signals signals_of(const struct article_marks *marks, const str
                 .body_share = marks->body / query->weight,
                 .strangers = query->strangers / query->weight,
                 .margin = (float)(match - best_other),
-                .terms = logf(1 + (float)marks->terms),
+                .terms = logf(1 + (float)marks->words),
         };
 }
 
@@ -184,7 +195,7 @@ static void judge_hits(const struct kb_index *index, const struct kb_scratch *sc
         }
 }
 
-size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query,
+size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, const struct kb_ask *ask,
                  struct kb_hit *ret_hits, size_t max_hits)
 {
         size_t count;
@@ -192,9 +203,9 @@ size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, struc
                 return 0;
         fit(scratch, index);
         struct kb_query *read = &scratch->query;
-        kb_query_read(index, scratch->stemmer, query.safe, read);
+        kb_query_read(index, scratch->stemmer, ask, read);
         for (size_t i = 0; i < read->count; i++)
-                count_term(index, scratch, read->terms[i], (uint32_t)i + 1);
+                count_term(index, scratch, &read->terms[i]);
         judge_questions(index, scratch, read->weight);
         double second = collect(index, scratch, read->weight, ret_hits, max_hits, &count);
         judge_hits(index, scratch, read, ret_hits, count, second);

@@ -52,7 +52,7 @@ static uint64_t terms_of(const struct kb_index *index, struct kb_scratch *scratc
         for (struct str stem = kb_words_next(&words); stem.ptr; stem = kb_words_next(&words)) {
                 const struct kb_term *term = kb_index_find(index, stem, hash64(stem));
                 for (size_t i = 0; term && i < query->count && i < 64; i++)
-                        if (query->terms[i] == term)
+                        if (query->terms[i].term == term)
                                 terms |= UINT64_C(1) << i;
         }
         return terms;
@@ -82,17 +82,17 @@ static float weight_of(const struct kb_query *query, uint64_t terms)
         float weight = 0;
         for (size_t i = 0; i < query->count && i < 64; i++)
                 if (terms >> i & 1)
-                        weight += query->terms[i]->idf;
+                        weight += query->terms[i].worth;
         return weight;
 }
 
-struct str kb_snippet(const struct kb_index *index, struct kb_scratch *scratch, struct safe_text query,
+struct str kb_snippet(const struct kb_index *index, struct kb_scratch *scratch, const struct kb_ask *ask,
                       const struct article *article)
 {
         struct piece pieces[PIECES_MAX];
         struct str body = utf8_cut_bytes(article->body, BODY_LOOKED_AT), best = {0};
         float best_weight = -1;
-        kb_query_read(index, scratch->stemmer, query.safe, &scratch->query);
+        kb_query_read(index, scratch->stemmer, ask, &scratch->query);
         size_t count = cut_pieces(index, scratch, body, pieces);
         for (size_t i = 0; i < count; i++) {
                 uint64_t terms = 0;

@@ -241,6 +241,16 @@ static const struct edit broken[] = {
         {POLICY_REDACTION, "export: {style: tag", "export: {style: pseudonym",
          "redaction.yaml:20: pseudonyms: the environment variable TRIAGED_PSEUDONYM_KEY must hold the key, of 16 characters at "
          "least"},
+        {POLICY_KNOWLEDGE, "[parcel, package", "[parcel, the",
+         "knowledge.yaml:%u: synonyms: `the` is not one word that the search looks at: it goes by single words, and passes over "
+         "numbers and words such as \"the\""},
+        {POLICY_KNOWLEDGE, "[swap, exchange]", "[parcels, exchange]",
+         "knowledge.yaml:%u: synonyms: `parcels` stands in a list already, in this form or another; keep it in one"},
+        {POLICY_KNOWLEDGE, "[swap, exchange]", "[swap]", "knowledge.yaml:%u: synonyms: a list of synonyms has 2 to 16 words"},
+        {POLICY_KNOWLEDGE, "- words: [swap", "- wrods: [swap",
+         "knowledge.yaml:%u: synonyms: key `wrods` is not defined; did you mean `words`?"},
+        {POLICY_KNOWLEDGE, "synonyms:\n", "synonyms: {}\nother:\n",
+         "knowledge.yaml:8: key `other` is not defined"},
         {POLICY_SAFETY, "severity: urgent", "severity: urgnt",
          "safety.yaml:%u: rule `emergency_room_written`: severity `urgnt` is not defined; did you mean "
          "`urgent`?"},

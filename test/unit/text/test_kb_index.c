@@ -59,7 +59,7 @@ static int close_starter(void **state)
 static struct kb_hit best(struct starter *starter, struct str query)
 {
         struct kb_hit hits[HITS] = {0};
-        kb_search(starter->index, starter->scratch, (struct safe_text){query}, hits, HITS);
+        kb_search(starter->index, starter->scratch, &(struct kb_ask){.text = {query}}, hits, HITS);
         return hits[0];
 }
 
@@ -179,8 +179,8 @@ static void scores_are_sorted_and_lie_between_nothing_and_certain(void **state)
 {
         struct starter *starter = *state;
         struct kb_hit hits[ARTICLES_MAX];
-        struct safe_text query = SAFE_LITERAL("order delivery refund parcel account size medicine");
-        size_t count = kb_search(starter->index, starter->scratch, query, hits, ARTICLES_MAX);
+        const struct kb_ask query = {.text = SAFE_LITERAL("order delivery refund parcel account size medicine")};
+        size_t count = kb_search(starter->index, starter->scratch, &query, hits, ARTICLES_MAX);
         assert_true(count > 10);
         for (size_t i = 0; i < count; i++) {
                 assert_true(hits[i].score >= 0 && hits[i].score <= 1);
@@ -189,10 +189,10 @@ static void scores_are_sorted_and_lie_between_nothing_and_certain(void **state)
                         assert_ptr_not_equal(hits[i].article, hits[j].article);
         }
         struct kb_hit first[3];
-        assert_int_equal(kb_search(starter->index, starter->scratch, query, first, 3), 3);
+        assert_int_equal(kb_search(starter->index, starter->scratch, &query, first, 3), 3);
         for (size_t i = 0; i < 3; i++)
                 assert_true(first[i].score == hits[i].score);
-        assert_int_equal(kb_search(starter->index, starter->scratch, query, hits, 0), 0);
+        assert_int_equal(kb_search(starter->index, starter->scratch, &query, hits, 0), 0);
 }
 
 static void what_nobody_knows_and_a_rival_make_an_answer_less_probable(void **state)
@@ -244,7 +244,7 @@ static void a_question_counts_ten_times_the_body(void **state)
         struct kb_scratch *scratch = kb_scratch_new();
         struct kb_hit hits[3];
         assert_ok(kb_index_new(articles, 3, &index, NULL));
-        assert_int_equal(kb_search(index, scratch, SAFE_LITERAL("umbrella"), hits, 3), 2);
+        assert_int_equal(kb_search(index, scratch, &(struct kb_ask){.text = SAFE_LITERAL("umbrella")}, hits, 3), 2);
         assert_str_equal(hits[0].article->id, "title");
         assert_true(hits[0].signals.match > 5 * hits[1].signals.match);
         kb_index_free(index);
@@ -281,17 +281,17 @@ static void an_empty_index_and_a_long_query_are_no_trouble(void **state)
         struct kb_index *index;
         struct kb_hit hit;
         assert_ok(kb_index_new(NULL, 0, &index, NULL));
-        assert_int_equal(kb_search(index, starter->scratch, SAFE_LITERAL("refund"), &hit, 1), 0);
+        assert_int_equal(kb_search(index, starter->scratch, &(struct kb_ask){.text = SAFE_LITERAL("refund")}, &hit, 1), 0);
         kb_index_free(index);
         for (size_t i = 0; i < sizeof query; i += 8)
                 snprintf(query + i, 9 < sizeof query - i ? 9 : sizeof query - i, "w%06zu ", i / 8);
         assert_int_equal(kb_search(starter->index, starter->scratch,
-                                   (struct safe_text){{query, sizeof query - 1}}, &hit, 1),
+                                   &(struct kb_ask){.text = {{query, sizeof query - 1}}}, &hit, 1),
                          0);
         /* Words behind the cap are not looked at. */
         memcpy(query + sizeof query - 10, " refund ", 8);
         assert_int_equal(kb_search(starter->index, starter->scratch,
-                                   (struct safe_text){{query, sizeof query - 1}}, &hit, 1),
+                                   &(struct kb_ask){.text = {{query, sizeof query - 1}}}, &hit, 1),
                          0);
 }
 
@@ -331,7 +331,7 @@ static void a_scratch_survives_the_swap_of_its_index(void **state)
         struct kb_hit hit;
         double before = best(starter, STR("refund policy")).score;
         assert_ok(kb_index_new(small, 1, &index, NULL));
-        assert_int_equal(kb_search(index, starter->scratch, SAFE_LITERAL("refund"), &hit, 1), 1);
+        assert_int_equal(kb_search(index, starter->scratch, &(struct kb_ask){.text = SAFE_LITERAL("refund")}, &hit, 1), 1);
         kb_index_free(index);
         assert_true(best(starter, STR("refund policy")).score == before);
 }

@@ -20,7 +20,7 @@ static void check(const char *body, const char *query, const char *expected)
         struct kb_scratch *scratch = kb_scratch_new();
         assert_ok(kb_index_new(articles, 2, &index, NULL));
         const struct article *article = kb_index_article(index, 0);
-        struct str snippet = kb_snippet(index, scratch, (struct safe_text){str_from(query)}, article);
+        struct str snippet = kb_snippet(index, scratch, &(struct kb_ask){.text = {str_from(query)}}, article);
         assert_str_equal(snippet, expected);
         assert_true(snippet.len <= KB_SNIPPET_BYTES_MAX);
         assert_true(utf8_is_valid(snippet));

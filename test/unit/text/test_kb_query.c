@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands for a question's words when the article says others. */
+#include "unit/test.h"
+
+#include "text/kb_index.h"
+
+#include <stdio.h>
+
+static const struct article articles[] = {
+        {.id = STR_INIT("parcel"), .title = STR_INIT("Where is my parcel?"), .body = STR_INIT("Look at the tracking page.")},
+        {.id = STR_INIT("refund"), .title = STR_INIT("When comes my refund?"), .body = STR_INIT("Within ten days.")},
+        {.id = STR_INIT("both"), .title = STR_INIT("parcel or package lost"), .body = STR_INIT("Write to us.")},
+        {.id = STR_INIT("other"), .title = STR_INIT("Opening hours"), .body = STR_INIT("From nine.")},
+};
+
+struct fixture {
+        struct kb_index *index;
+        struct kb_scratch *scratch;
+        struct kb_synonyms *synonyms;
+};
+
+static int open_index(void **state)
+{
+        static struct fixture fixture;
+        static const struct str words[] = {STR_INIT("Parcels"), STR_INIT("package"), STR_INIT("shipment")};
+        assert_ok(kb_index_new(articles, sizeof articles / sizeof *articles, &fixture.index, NULL));
+        fixture.scratch = kb_scratch_new();
+        fixture.synonyms = kb_synonyms_new();
+        assert_ok(kb_synonyms_add(fixture.synonyms, words, 3, NULL));
+        *state = &fixture;
+        return 0;
+}
+
+static int close_index(void **state)
+{
+        struct fixture *fixture = *state;
+        kb_index_free(fixture->index);
+        kb_scratch_free(fixture->scratch);
+        kb_synonyms_free(fixture->synonyms);
+        return 0;
+}
+
+/* The article's hit; its `article` is NULL when it was not found. */
+static struct kb_hit hit_of(const struct fixture *fixture, const char *text, const struct kb_synonyms *synonyms,
+                            const char *id)
+{
+        struct kb_hit hits[8];
+        const struct kb_ask ask = {.text = {str_from(text)}, .synonyms = synonyms};
+        size_t count = kb_search(fixture->index, fixture->scratch, &ask, hits, 8);
+        for (size_t i = 0; i < count; i++)
+                if (str_equal(hits[i].article->id, str_from(id)))
+                        return hits[i];
+        return (struct kb_hit){0};
+}
+
+static void a_synonym_finds_the_article_for_less_than_the_word(void **state)
+{
+        const struct fixture *fixture = *state;
+        struct kb_hit word = hit_of(fixture, "my parcel", fixture->synonyms, "parcel");
+        struct kb_hit synonym = hit_of(fixture, "my shipments", fixture->synonyms, "parcel");
+        assert_non_null(word.article);
+        assert_non_null(synonym.article);
+        assert_true(synonym.signals.match < word.signals.match && synonym.signals.match > 0.3 * word.signals.match);
+        assert_true(synonym.signals.strangers == 0);
+        assert_null(hit_of(fixture, "my shipments", NULL, "parcel").article);
+        assert_null(hit_of(fixture, "my shipments", fixture->synonyms, "refund").article);
+}
+
+static void a_word_counts_once_however_often_its_synonyms_are_said(void **state)
+{
+        const struct fixture *fixture = *state;
+        struct kb_hit with = hit_of(fixture, "parcel", fixture->synonyms, "both");
+        struct kb_hit without = hit_of(fixture, "parcel", NULL, "both");
+        assert_true(with.signals.query_share == without.signals.query_share);
+        assert_true(with.signals.question_share == without.signals.question_share);
+        struct kb_hit all = hit_of(fixture, "parcel package shipment", fixture->synonyms, "both");
+        assert_true(all.signals.question_share <= 1);
+        assert_true(all.score <= 1);
+}
+
+static void what_is_no_list_of_synonyms_is_refused(void **state)
+{
+        const struct fixture *fixture = *state;
+        static const struct {
+                struct str words[2];
+                size_t count;
+        } cases[] = {
+                {{STR_INIT("refund"), STR_INIT("the")}, 2},     {{STR_INIT("refund"), STR_INIT("money back")}, 2},
+                {{STR_INIT("refund"), STR_INIT("4711")}, 2},    {{STR_INIT("refund"), STR_INIT("refunds")}, 2},
+                {{STR_INIT("refund"), STR_INIT("package")}, 2}, {{STR_INIT("refund")}, 1},
+        };
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct err_note note = {0};
+                assert_int_equal(kb_synonyms_add(fixture->synonyms, cases[i].words, cases[i].count, &note), ERR_INVALID);
+                assert_true(note.text[0]);
+        }
+        /* Nothing of a refused list is kept. */
+        const struct str good[] = {STR("refund"), STR("reimbursement")};
+        assert_ok(kb_synonyms_add(fixture->synonyms, good, 2, NULL));
+        assert_non_null(hit_of(fixture, "reimbursement", fixture->synonyms, "refund").article);
+}
+
+static void as_many_lists_as_the_cap_are_found(void **state)
+{
+        (void)state;
+        struct kb_synonyms *synonyms = kb_synonyms_new();
+        char text[2][16];
+        for (size_t i = 0; i <= KB_SYNONYM_LISTS_MAX; i++) {
+                snprintf(text[0], sizeof text[0], "xa%zuq", i);
+                snprintf(text[1], sizeof text[1], "xb%zuq", i);
+                const struct str words[] = {str_from(text[0]), str_from(text[1])};
+                assert_int_equal(kb_synonyms_add(synonyms, words, 2, NULL), i < KB_SYNONYM_LISTS_MAX ? ERR_OK : ERR_INVALID);
+        }
+        kb_synonyms_free(synonyms);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_synonym_finds_the_article_for_less_than_the_word),
+                cmocka_unit_test(a_word_counts_once_however_often_its_synonyms_are_said),
+                cmocka_unit_test(what_is_no_list_of_synonyms_is_refused),
+                cmocka_unit_test(as_many_lists_as_the_cap_are_found),
+        };
+        return cmocka_run_group_tests(tests, open_index, close_index);
+}
