@@ -315,8 +315,17 @@ static const char *const questions[] = {
         " WHERE message_row NOT IN (SELECT id FROM message)",
         "SELECT 'compliance record ' || id || ' has no review' FROM compliance WHERE status = 'pending_review'"
         " AND id NOT IN (SELECT message_row FROM review)",
+        /* One that has expired is nobody's, until it is swept. */
         "SELECT 'idempotency key of message ' || message_row || ' has no message' FROM idempotency"
+        " WHERE expires_at > unixepoch() * 1000 AND message_row NOT IN (SELECT id FROM message)",
+        "SELECT 'feedback on message ' || message_row || ' has no message' FROM feedback"
         " WHERE message_row NOT IN (SELECT id FROM message)",
+        "SELECT 'resolved review of message ' || message_row || ' has no message' FROM review_resolved"
+        " WHERE message_row NOT IN (SELECT id FROM message)",
+        "SELECT 'event of ticket ' || ticket_row || ' has no ticket' FROM ticket_event"
+        " WHERE ticket_row NOT IN (SELECT id FROM ticket)",
+        "SELECT 'message ' || id || ' has no subject' FROM message WHERE subject NOT IN (SELECT id FROM subject)",
+        "SELECT 'subject ' || id || ' has no message' FROM subject WHERE id NOT IN (SELECT subject FROM message)",
         "SELECT 'message ' || id || ' has no entry in the audit log' FROM message WHERE audit_seq IS NOT NULL"
         " AND audit_seq NOT IN (SELECT seq FROM audit)",
 };

@@ -184,7 +184,10 @@ static enum err look_for_damage(struct store_sqlite *db, uint64_t *ret_next_row,
 {
         int64_t last = 0, ignored = 0;
         sqlite3 *sqlite = db->writer.db;
-        enum err err = sqlite_db_number(sqlite, "SELECT coalesce(max(id), 0) FROM message", &last, note);
+        enum err err = sqlite_db_number(sqlite,
+                                        "SELECT max((SELECT coalesce(max(id), 0) FROM message), coalesce("
+                                        "(SELECT CAST(CAST(value AS TEXT) AS INTEGER) FROM meta WHERE key = 'last_row'), 0))",
+                                        &last, note);
         if (!err)
                 err = sqlite_db_number(sqlite,
                                        "SELECT coalesce(max(length(answer)), 0) FROM message WHERE id IN"

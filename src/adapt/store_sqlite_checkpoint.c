@@ -112,3 +112,8 @@ void checkpointer_after_commit(struct store_sqlite *db)
         if (is_tail_due)
                 copy_tail(db);
 }
+
+bool checkpointer_empty_log(struct store_sqlite *db)
+{
+        return sqlite3_wal_checkpoint_v2(db->writer.db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) == SQLITE_OK;
+}

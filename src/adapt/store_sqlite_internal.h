@@ -175,6 +175,8 @@ enum err checkpointer_open(struct store_sqlite *db, struct err_note *note) MUST_
 void checkpointer_close(struct store_sqlite *db);
 /* On the writer's thread, between two transactions. */
 void checkpointer_after_commit(struct store_sqlite *db);
+/* The same; leaves nothing in the log of what was removed. False while somebody reads from it, which ends soon. */
+bool checkpointer_empty_log(struct store_sqlite *db);
 
 /* store_sqlite_read.c */
 enum err reader_open(struct store_sqlite *db, struct err_note *note) MUST_USE;

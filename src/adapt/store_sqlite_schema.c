@@ -181,6 +181,9 @@ static const char *const steps[] = {
         " FROM feedback f JOIN message m ON m.id = f.message_row JOIN subject s ON s.id = m.subject;"
         "DROP TABLE feedback;"
         "ALTER TABLE sealed_feedback RENAME TO feedback;",
+
+        /* 9: what a message has joined is found when the message goes (store_sqlite_retention.h). */
+        "CREATE INDEX review_message_by_message ON review_message(message_row);",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

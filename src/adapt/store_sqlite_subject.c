@@ -148,13 +148,11 @@ static enum err erase(struct store_call *base, sqlite3 *db, struct err_note *not
         return err;
 }
 
-/* The log is in use while somebody reads from it, which ends soon. */
 static void empty_log(struct store_call *base, struct store_sqlite *db)
 {
         struct subject_call *call = list_item(base, struct subject_call, call);
         for (int i = 0; i < EMPTY_TRIES && !call->is_log_emptied; i++)
-                call->is_log_emptied = sqlite3_wal_checkpoint_v2(db->writer.db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL,
-                                                                 NULL) == SQLITE_OK;
+                call->is_log_emptied = checkpointer_empty_log(db);
 }
 
 enum err store_sqlite_erase_subject(struct store_sqlite *db, const struct store_subject_name *name, int64_t now_ms,

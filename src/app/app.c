@@ -174,6 +174,8 @@ static enum err start_jobs(struct parts *parts, struct err_note *note)
         sla_watch_init(&parts->sla, store_sqlite_sla(parts->db), parts->snapshots, system_clock());
         parts->job_table[JOB_SLA] = (struct job){"sla", sla_watch_run, &parts->sla};
         parts->job_table[JOB_CHECKPOINT] = (struct job){"checkpoint", run_checkpoint, parts};
+        retention_keeper_init(&parts->retention_keeper, parts->settings, parts->db, system_clock());
+        parts->job_table[JOB_RETENTION] = (struct job){"retention", retention_keeper_run, &parts->retention_keeper};
         parts->jobs = jobs_start(parts->job_table, JOB_COUNT);
         return parts->jobs ? ERR_OK : err_set(note, ERR_UNAVAILABLE, "no thread for the jobs");
 }

@@ -14,6 +14,7 @@
 #include "app/memory_keeper.h"
 #include "app/otlp.h"
 #include "app/outbox_keeper.h"
+#include "app/retention_keeper.h"
 #include "app/sla_watch.h"
 #include "app/worker.h"
 #include "cli/policy_connectors.h"
@@ -24,7 +25,7 @@
 enum { APP_MAX_WORKERS = 256 };
 
 /* What runs by the clock (app/jobs.h), in the order of the table in app.c. */
-enum { JOB_MEMORY, JOB_SLA, JOB_CHECKPOINT, JOB_OUTBOX, JOB_COUNT };
+enum { JOB_MEMORY, JOB_SLA, JOB_CHECKPOINT, JOB_OUTBOX, JOB_RETENTION, JOB_COUNT };
 
 struct parts {
         const struct settings *settings;
@@ -64,6 +65,7 @@ struct parts {
         struct connectors *connectors;       /* NULL: there is nobody to tell, and no lanes */
         _Atomic(struct outbox_lanes *) lanes; /* set once, when all that they need is there */
         struct outbox_keeper outbox_keeper;
+        struct retention_keeper retention_keeper;
         int64_t stop_by_ms; /* monotonic: what is under way by then is left */
         struct job job_table[JOB_COUNT];
         struct jobs *jobs;
