@@ -159,9 +159,10 @@ enum err parts_load_policy(struct parts *parts, struct err_note *note)
         enum err err = policy_load(policy_directory(parts), &policy, note);
         if (err)
                 return err;
-        sla_watch_policy(&policy_facts(policy)->sla);
         audit_version(parts, AUDIT_POLICY_CHANGED, policy_facts(policy)->version);
         snapshot_replace_policy(parts->snapshots, policy);
+        /* Only what is in force is told. */
+        sla_watch_policy(&policy_facts(policy)->sla);
         LOG(POLICY_LOADED, log_safe("policy_version", (struct safe_text){policy_facts(policy)->version}));
         return parts_follow_connectors(parts, note);
 }
