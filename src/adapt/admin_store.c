@@ -4,6 +4,7 @@
 #include "adapt/admin_internal.h"
 #include "adapt/knowledge.h"
 #include "core/scope.h"
+#include "text/language.h"
 #include "text/redact.h"
 
 #include <time.h>
@@ -291,7 +292,8 @@ static enum err kb_find(struct operation *op)
         enum err err = knowledge_load(op->db, NULL, &index, op->note);
         if (err)
                 return err;
-        write_hits(op, index, &(struct kb_ask){.text = safe}, (size_t)limit);
+        const struct kb_ask ask = {.text = safe, .language = language_tag(language_guess(safe.safe))};
+        write_hits(op, index, &ask, (size_t)limit);
         kb_index_free(index);
         return ERR_OK;
 }

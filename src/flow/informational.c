@@ -4,7 +4,12 @@
 bool informational_run(struct workflow *workflow, struct outcome *outcome)
 {
         const struct policy_facts *policy = policy_facts(workflow->snapshot->policy);
-        const struct kb_ask ask = {.text = workflow->text, .synonyms = policy->synonyms};
+        const struct kb_ask ask = {
+                .text = workflow->text,
+                .language = workflow->verdict.language,
+                .locale = workflow_locale(workflow->message, workflow->verdict.language),
+                .synonyms = policy->synonyms,
+        };
         struct kb_hit hit;
         size_t found = kb_search(workflow->snapshot->knowledge, workflow->scratch, &ask, &hit, 1);
         if (found == 0 || hit.score < policy->answer_threshold)

@@ -3,7 +3,7 @@
 #include "policy/policy_parts.h"
 
 static const struct str file_keys[] = {STR_INIT("synonyms")};
-static const struct str list_keys[] = {STR_INIT("words")};
+static const struct str list_keys[] = {STR_INIT("locale"), STR_INIT("words")};
 
 static void read_list(struct policy *policy, struct yaml_check *check, const struct yaml_node *node,
                       struct arena *scratch)
@@ -13,8 +13,11 @@ static void read_list(struct policy *policy, struct yaml_check *check, const str
         if (!yaml_is_map(check, node, list_keys, sizeof list_keys / sizeof *list_keys))
                 return;
         const struct yaml_node *words = yaml_require(check, node, "words");
+        struct str locale = yaml_optional_text(check, node, "locale");
+        if (locale.ptr && !locale_is_tag(locale))
+                yaml_fail(check, node->line, "locale `%.*s` is not a BCP 47 tag", STR_ARGS(locale));
         const struct str *texts = yaml_texts(check, scratch, node, "words", &count);
-        if (!check->err && kb_synonyms_add(policy->synonyms, texts, count, &note) != ERR_OK)
+        if (!check->err && kb_synonyms_add(policy->synonyms, locale, texts, count, &note) != ERR_OK)
                 yaml_fail(check, words->line, "%s", note.text);
 }
 

@@ -7,7 +7,6 @@
 #include "text/kb_words.h"
 
 #include <assert.h>
-#include <libstemmer.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +30,7 @@ struct sightings {
 
 struct builder {
         struct kb_index *index;
-        struct sb_stemmer *stemmer;
+        struct kb_stemmers stemmers;
         struct sightings in_questions;
         struct sightings in_bodies;
         uint32_t *body_lens; /* in words, by article */
@@ -102,7 +101,8 @@ static void see(struct sightings *sightings, uint32_t term, size_t place)
 static size_t read_text(struct builder *builder, struct str text, size_t article, struct sightings *into,
                         size_t place)
 {
-        struct kb_words words = {.rest = text, .stemmer = builder->stemmer};
+        uint32_t language = builder->index->languages[article];
+        struct kb_words words = {.rest = text, .stemmer = kb_stemmer(&builder->stemmers, language)};
         size_t count = 0;
         for (struct str stem = kb_words_next(&words); stem.ptr; stem = kb_words_next(&words)) {
                 uint32_t number = intern(builder, stem);
@@ -282,6 +282,7 @@ static void copy_articles(struct kb_index *index, const struct article *articles
 {
         size_t questions = 0;
         index->articles = alloc_zeroed(count + 1, sizeof *index->articles);
+        index->languages = alloc_zeroed(count + 1, sizeof *index->languages);
         index->article_count = count;
         for (size_t i = 0; i < count; i++) {
                 const struct article *from = articles + i;
@@ -296,6 +297,7 @@ static void copy_articles(struct kb_index *index, const struct article *articles
                         .tags = copy_list(&index->arena, from->tags, from->tag_count),
                         .tag_count = from->tag_count,
                 };
+                index->languages[i] = kb_language(from->locale);
                 questions += 1 + from->alias_count;
         }
         index->questions = alloc_zeroed(questions + 1, sizeof *index->questions);
@@ -308,8 +310,8 @@ enum err kb_index_new(const struct article *articles, size_t count, struct kb_in
         if (err)
                 return err;
         struct kb_index *index = alloc_zeroed(1, sizeof *index);
-        struct builder builder = {.index = index, .stemmer = sb_stemmer_new("english", "UTF_8")};
-        assert(builder.stemmer);
+        struct builder builder = {.index = index};
+        kb_stemmers_init(&builder.stemmers);
         arena_init(&index->arena, arena_bytes);
         index->slot_mask = 511;
         index->slots = alloc_zeroed(512, sizeof *index->slots);
@@ -322,7 +324,7 @@ enum err kb_index_new(const struct article *articles, size_t count, struct kb_in
         free(builder.in_questions.items);
         free(builder.in_bodies.items);
         free(builder.body_lens);
-        sb_stemmer_delete(builder.stemmer);
+        kb_stemmers_deinit(&builder.stemmers);
         *ret_index = index;
         return ERR_OK;
 }
@@ -333,6 +335,7 @@ void kb_index_free(struct kb_index *index)
                 return;
         arena_deinit(&index->arena);
         free(index->articles);
+        free(index->languages);
         free(index->questions);
         free(index->terms);
         free(index->slots);

@@ -8,6 +8,8 @@
  * and part of what that question says beyond it. A hit's score is the probability that it answers (kb_answer.h).
  * Stop words, numbers and the redactor's tags count nothing. A synonym of a word counts 7 tenths of it.
  *
+ * Words are stemmed in the language of their text (kb_language.h).
+ *
  * An index is immutable once built and searched by many threads at a time, without a lock. What a
  * search writes to is its thread's scratch, which belongs to no index and outlives their swaps.
  */
@@ -45,6 +47,8 @@ struct kb_scratch;
 /* What is asked. */
 struct kb_ask {
         struct safe_text text;
+        struct str language; /* BCP 47: what the text is written in; absent: as `locale`, or else English */
+        struct str locale;   /* BCP 47: articles in another language are passed over; absent: none are */
         const struct kb_synonyms *synonyms; /* borrows; NULL: none */
 };
 

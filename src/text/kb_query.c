@@ -27,7 +27,7 @@ static float add_synonyms(const struct kb_index *index, const struct kb_ask *ask
                           struct kb_query *query)
 {
         const struct kb_synonym *words;
-        size_t count = kb_synonyms_find(ask->synonyms, hash, &words);
+        size_t count = kb_synonyms_find(ask->synonyms, query->stemmer->language, hash, &words);
         float rarest = 0;
         for (size_t i = 0; i < count; i++) {
                 const struct kb_term *term = words[i].hash == hash ? NULL : kb_index_find(index, words[i].stem, words[i].hash);
@@ -52,10 +52,11 @@ static void add_word(const struct kb_index *index, const struct kb_ask *ask, str
         query->weight += worth > 0 ? worth : index->unknown_idf;
 }
 
-void kb_query_read(const struct kb_index *index, struct sb_stemmer *stemmer, const struct kb_ask *ask,
+void kb_query_read(const struct kb_index *index, const struct kb_stemmers *stemmers, const struct kb_ask *ask,
                    struct kb_query *ret_query)
 {
-        struct kb_words words = {.rest = ask->text.safe, .stemmer = stemmer};
+        ret_query->stemmer = kb_stemmer(stemmers, kb_language(ask->language.ptr ? ask->language : ask->locale));
+        struct kb_words words = {.rest = ask->text.safe, .stemmer = ret_query->stemmer};
         ret_query->weight = ret_query->strangers = 0;
         ret_query->count = ret_query->word_count = 0;
         for (struct str stem = kb_words_next(&words); stem.ptr && ret_query->word_count < KB_QUERY_TERMS_MAX;

@@ -3,9 +3,8 @@
 #ifndef TEXT_KB_QUERY_H
 #define TEXT_KB_QUERY_H
 
+#include "text/kb_language.h"
 #include "text/kb_terms.h"
-
-struct sb_stemmer;
 
 /* A word of the question, or what stands for it, as the index has it. */
 struct kb_query_term {
@@ -19,11 +18,12 @@ struct kb_query {
         float weight;    /* the idf of all, summed */
         float strangers; /* of those that no article says */
         size_t count, word_count;
+        const struct kb_stemmer *stemmer; /* of its language; borrows */
         struct kb_query_term terms[KB_QUERY_TERMS_MAX]; /* word by word, the word itself before what stands for it */
         uint64_t hashes[KB_QUERY_TERMS_MAX];            /* of the words, while the query is read */
 };
 
-void kb_query_read(const struct kb_index *index, struct sb_stemmer *stemmer, const struct kb_ask *ask,
+void kb_query_read(const struct kb_index *index, const struct kb_stemmers *stemmers, const struct kb_ask *ask,
                    struct kb_query *ret_query);
 
 #endif

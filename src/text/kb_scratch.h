@@ -22,7 +22,7 @@ struct question_marks {
 };
 
 struct kb_scratch {
-        struct sb_stemmer *stemmer; /* owns */
+        struct kb_stemmers stemmers;
         struct question_marks *questions; /* all zero between searches */
         uint32_t *touched_questions;
         size_t question_capacity;

@@ -4,8 +4,6 @@
 #include "base/alloc.h"
 #include "text/kb_scratch.h"
 
-#include <assert.h>
-#include <libstemmer.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +18,7 @@ static const float unsaid_share = 0.3F;
 struct kb_scratch *kb_scratch_new(void)
 {
         struct kb_scratch *scratch = alloc_zeroed(1, sizeof *scratch);
-        scratch->stemmer = sb_stemmer_new("english", "UTF_8");
-        assert(scratch->stemmer);
+        kb_stemmers_init(&scratch->stemmers);
         return scratch;
 }
 
@@ -29,7 +26,7 @@ void kb_scratch_free(struct kb_scratch *scratch)
 {
         if (!scratch)
                 return;
-        sb_stemmer_delete(scratch->stemmer);
+        kb_stemmers_deinit(&scratch->stemmers);
         free(scratch->questions);
         free(scratch->touched_questions);
         free(scratch->articles);
@@ -138,16 +135,18 @@ static void insert(struct kb_hit *hits, size_t *count, size_t max_hits, const st
         hits[at].score = score;
 }
 
-/* Leaves the match in each hit's score. Returns that of the best article beside the first hit. */
-static double collect(const struct kb_index *index, struct kb_scratch *scratch, float query_weight,
+/* Passes over articles in another language than the one asked for. Leaves the match in each hit's score. Returns that of the best article beside the first hit. */
+static double collect(const struct kb_index *index, struct kb_scratch *scratch, uint32_t language,
                       struct kb_hit *ret_hits, size_t max_hits, size_t *ret_count)
 {
         double best = 0, second = 0;
         size_t count = 0;
-        const float of_body = body_share / query_weight;
+        const float of_body = body_share / scratch->query.weight;
         for (size_t i = 0; i < scratch->touched_article_count; i++) {
                 uint32_t number = scratch->touched_articles[i];
                 const struct article_marks *marks = scratch->articles + number;
+                if (language && index->languages[number] && index->languages[number] != language)
+                        continue;
                 /* Words of the body alone: known, but no question of the article says them. */
                 float from_body = of_body * marks->body;
                 double score = marks->best > from_body ? marks->best : from_body;
@@ -203,11 +202,11 @@ size_t kb_search(const struct kb_index *index, struct kb_scratch *scratch, const
                 return 0;
         fit(scratch, index);
         struct kb_query *read = &scratch->query;
-        kb_query_read(index, scratch->stemmer, ask, read);
+        kb_query_read(index, &scratch->stemmers, ask, read);
         for (size_t i = 0; i < read->count; i++)
                 count_term(index, scratch, &read->terms[i]);
         judge_questions(index, scratch, read->weight);
-        double second = collect(index, scratch, read->weight, ret_hits, max_hits, &count);
+        double second = collect(index, scratch, kb_language(ask->locale), ret_hits, max_hits, &count);
         judge_hits(index, scratch, read, ret_hits, count, second);
         clear_marks(scratch);
         return count;

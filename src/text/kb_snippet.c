@@ -46,7 +46,7 @@ static size_t piece_len(struct str text)
 
 static uint64_t terms_of(const struct kb_index *index, struct kb_scratch *scratch, struct str text)
 {
-        struct kb_words words = {.rest = text, .stemmer = scratch->stemmer};
+        struct kb_words words = {.rest = text, .stemmer = scratch->query.stemmer};
         const struct kb_query *query = &scratch->query;
         uint64_t terms = 0;
         for (struct str stem = kb_words_next(&words); stem.ptr; stem = kb_words_next(&words)) {
@@ -92,7 +92,7 @@ struct str kb_snippet(const struct kb_index *index, struct kb_scratch *scratch, 
         struct piece pieces[PIECES_MAX];
         struct str body = utf8_cut_bytes(article->body, BODY_LOOKED_AT), best = {0};
         float best_weight = -1;
-        kb_query_read(index, scratch->stemmer, ask, &scratch->query);
+        kb_query_read(index, &scratch->stemmers, ask, &scratch->query);
         size_t count = cut_pieces(index, scratch, body, pieces);
         for (size_t i = 0; i < count; i++) {
                 uint64_t terms = 0;

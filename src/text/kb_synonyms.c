@@ -6,12 +6,11 @@
 #include "base/hash.h"
 #include "text/kb_words.h"
 
-#include <assert.h>
-#include <libstemmer.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct list {
+        uint32_t language; /* 0: any */
         size_t count;
         struct kb_synonym words[KB_SYNONYMS_MAX];
 };
@@ -23,7 +22,7 @@ struct place {
 };
 
 struct kb_synonyms {
-        struct sb_stemmer *stemmer; /* owns */
+        struct kb_stemmers stemmers;
         struct arena stems;
         struct list *lists;   /* owns */
         struct place *places; /* owns */
@@ -35,8 +34,7 @@ enum { STEM_BYTES_MAX = 2 * KB_SYNONYM_LISTS_MAX * KB_SYNONYMS_MAX * 64 };
 struct kb_synonyms *kb_synonyms_new(void)
 {
         struct kb_synonyms *synonyms = alloc_zeroed(1, sizeof *synonyms);
-        synonyms->stemmer = sb_stemmer_new("english", "UTF_8");
-        assert(synonyms->stemmer);
+        kb_stemmers_init(&synonyms->stemmers);
         arena_init(&synonyms->stems, STEM_BYTES_MAX);
         return synonyms;
 }
@@ -45,7 +43,7 @@ void kb_synonyms_free(struct kb_synonyms *synonyms)
 {
         if (!synonyms)
                 return;
-        sb_stemmer_delete(synonyms->stemmer);
+        kb_stemmers_deinit(&synonyms->stemmers);
         arena_deinit(&synonyms->stems);
         free(synonyms->lists);
         free(synonyms->places);
@@ -68,14 +66,14 @@ static size_t place_of(const struct kb_synonyms *synonyms, uint64_t hash)
 
 static enum err add_word(struct kb_synonyms *synonyms, struct str word, struct list *list, struct err_note *note)
 {
-        struct kb_words words = {.rest = word, .stemmer = synonyms->stemmer};
+        struct kb_words words = {.rest = word, .stemmer = kb_stemmer(&synonyms->stemmers, list->language)};
         const struct kb_synonym *known;
         struct str stem = arena_copy(&synonyms->stems, kb_words_next(&words));
         if (!stem.ptr || kb_words_next(&words).ptr)
                 return err_set(note, ERR_INVALID, "`%.*s` is not one word that the search looks at: it goes by single words, "
                                "and passes over numbers and words such as \"the\"", STR_ARGS(word));
         uint64_t hash = hash64(stem);
-        bool is_known = kb_synonyms_find(synonyms, hash, &known) > 0;
+        bool is_known = kb_synonyms_find(synonyms, list->language, hash, &known) > 0;
         for (size_t i = 0; i < list->count; i++)
                 is_known = is_known || list->words[i].hash == hash;
         if (is_known)
@@ -95,9 +93,10 @@ static void place(struct kb_synonyms *synonyms, uint64_t hash)
         synonyms->place_count++;
 }
 
-enum err kb_synonyms_add(struct kb_synonyms *synonyms, const struct str *words, size_t count, struct err_note *note)
+enum err kb_synonyms_add(struct kb_synonyms *synonyms, struct str locale, const struct str *words, size_t count,
+                         struct err_note *note)
 {
-        struct list list = {0};
+        struct list list = {.language = kb_language(locale)};
         if (synonyms->list_count == KB_SYNONYM_LISTS_MAX)
                 return err_set(note, ERR_INVALID, "more than %d lists of synonyms", KB_SYNONYM_LISTS_MAX);
         if (count < 2 || count > KB_SYNONYMS_MAX)
@@ -115,12 +114,16 @@ enum err kb_synonyms_add(struct kb_synonyms *synonyms, const struct str *words, 
         return ERR_OK;
 }
 
-size_t kb_synonyms_find(const struct kb_synonyms *synonyms, uint64_t hash, const struct kb_synonym **ret_words)
+size_t kb_synonyms_find(const struct kb_synonyms *synonyms, uint32_t language, uint64_t hash,
+                        const struct kb_synonym **ret_words)
 {
-        size_t at = synonyms ? place_of(synonyms, hash) : 0;
-        if (!synonyms || at == synonyms->place_count || synonyms->places[at].hash != hash)
-                return 0;
-        const struct list *list = synonyms->lists + synonyms->places[at].list;
-        *ret_words = list->words;
-        return list->count;
+        size_t count = 0, at = synonyms ? place_of(synonyms, hash) : 0;
+        for (; synonyms && at < synonyms->place_count && synonyms->places[at].hash == hash; at++) {
+                const struct list *list = synonyms->lists + synonyms->places[at].list;
+                if (list->language != language && (list->language || count))
+                        continue;
+                *ret_words = list->words;
+                count = list->count;
+        }
+        return count;
 }

@@ -21,12 +21,13 @@ struct kb_synonyms;
 struct kb_synonyms *kb_synonyms_new(void);
 void kb_synonyms_free(struct kb_synonyms *synonyms);
 
-/* ERR_INVALID for a word that is none or several to the search, or that stands in a list already; for a
+/* Words of that locale's language; absent: of any, their forms being English ones. ERR_INVALID for a word that is none or several to the search, or that stands in a list already; for a
  * list of fewer than two words, or too many; for too many lists. The note says which, and what to do. */
-enum err kb_synonyms_add(struct kb_synonyms *synonyms, const struct str *words, size_t count,
+enum err kb_synonyms_add(struct kb_synonyms *synonyms, struct str locale, const struct str *words, size_t count,
                          struct err_note *note) MUST_USE;
 
-/* The list that holds the stem, itself included; 0 words when none does. `synonyms` may be NULL. Borrowed. */
-size_t kb_synonyms_find(const struct kb_synonyms *synonyms, uint64_t hash, const struct kb_synonym **ret_words);
+/* The list of that language (kb_language()), or of any, that holds the stem, itself included; 0 words when none does. `synonyms` may be NULL. Borrowed. */
+size_t kb_synonyms_find(const struct kb_synonyms *synonyms, uint32_t language, uint64_t hash,
+                        const struct kb_synonym **ret_words);
 
 #endif

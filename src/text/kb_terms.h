@@ -31,6 +31,7 @@ struct kb_question {
 struct kb_index {
         struct arena arena; /* owns the articles and the stems */
         struct article *articles;
+        uint32_t *languages; /* of the articles: kb_language() */
         size_t article_count;
         struct kb_question *questions;
         size_t question_count;

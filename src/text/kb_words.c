@@ -2,40 +2,7 @@
 #include "text/kb_words.h"
 
 #include <libstemmer.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* In strcmp order. They say how something is asked, not what about. */
-static const char *const stop_words[] = {
-        "a",     "able",   "about",  "after",  "again",    "all",    "already", "also",      "am",
-        "an",    "and",    "any",    "anyone", "anything", "are",    "as",      "at",        "be",
-        "been",  "before", "but",    "by",     "can",      "cannot", "cant",    "could",     "did",
-        "didnt", "do",     "does",   "doesnt", "doing",    "dont",   "else",    "for",       "from",
-        "get",   "give",   "go",     "going",  "good",     "got",    "had",     "has",       "have",
-        "hello", "help",   "here",   "hey",    "hi",       "how",    "i",       "id",        "if",
-        "ill",   "im",     "in",     "into",   "is",       "isnt",   "it",      "its",       "ive",
-        "just",  "know",   "let",    "like",   "made",     "make",   "may",     "me",        "might",
-        "more",  "much",   "must",   "my",     "need",     "no",     "not",     "now",       "of",
-        "ok",    "on",     "one",    "or",     "our",      "out",    "please",  "possible",  "really",
-        "s",     "same",   "shall",  "should", "so",       "some",   "someone", "something", "sorry",
-        "still", "such",   "take",   "tell",   "than",     "thank",  "thanks",  "that",      "thats",
-        "the",   "their",  "them",   "then",   "there",    "these",  "they",    "thing",     "things",
-        "this",  "those",  "to",     "too",    "u",        "up",     "us",      "use",       "using",
-        "very",  "want",   "was",    "way",    "we",       "well",   "were",    "what",      "whats",
-        "when",  "where",  "wheres", "which",  "while",    "who",    "why",     "will",      "with",
-        "wont",  "would",  "you",    "your",   "yours",
-};
-
-static int compare_words(const void *key, const void *item)
-{
-        return strcmp(key, *(const char *const *)item);
-}
-
-static bool is_stop_word(const char *word)
-{
-        return bsearch(word, stop_words, sizeof stop_words / sizeof *stop_words, sizeof *stop_words,
-                       compare_words);
-}
 
 static bool is_word_char(char c)
 {
@@ -59,6 +26,13 @@ static void skip(struct str *rest, size_t len)
         rest->len -= len;
 }
 
+/* ASCII and Latin-1: what the known languages are written in. */
+static char to_lower(char c, char before)
+{
+        bool is_latin = before == '\xc3' && (unsigned char)c >= 0x80 && (unsigned char)c <= 0x9e && c != '\x97';
+        return is_latin || (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
+}
+
 /* Takes the next word into words->lower, NUL-terminated; its length, or more when it is too long. */
 static size_t take_word(struct kb_words *words)
 {
@@ -72,7 +46,7 @@ static size_t take_word(struct kb_words *words)
                 if (!apostrophe && !is_word_char(c))
                         break;
                 if (!apostrophe && len < KB_WORD_BYTES - 1)
-                        words->lower[len] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+                        words->lower[len] = to_lower(c, len ? words->lower[len - 1] : '\0');
                 len += !apostrophe;
                 skip(rest, apostrophe ? apostrophe : 1);
         }
@@ -80,10 +54,10 @@ static size_t take_word(struct kb_words *words)
         return len;
 }
 
-static bool has_meaning(const char *word, size_t len)
+static bool has_meaning(const struct kb_stemmer *stemmer, const char *word, size_t len)
 {
         if (len == 0 || len >= KB_WORD_BYTES || word[strspn(word, "0123456789")] == '\0' ||
-            is_stop_word(word))
+            kb_is_stop_word(stemmer, word))
                 return false;
         return len < 9 || strcmp(word + len - 9, "_redacted") != 0;
 }
@@ -92,12 +66,12 @@ struct str kb_words_next(struct kb_words *words)
 {
         while (words->rest.len) {
                 size_t len = take_word(words);
-                if (!has_meaning(words->lower, len))
+                if (!has_meaning(words->stemmer, words->lower, len))
                         continue;
-                const sb_symbol *stem =
-                        sb_stemmer_stem(words->stemmer, (const sb_symbol *)words->lower, (int)len);
+                struct sb_stemmer *snowball = words->stemmer->snowball;
+                const sb_symbol *stem = sb_stemmer_stem(snowball, (const sb_symbol *)words->lower, (int)len);
                 if (stem)
-                        return (struct str){(const char *)stem, (size_t)sb_stemmer_length(words->stemmer)};
+                        return (struct str){(const char *)stem, (size_t)sb_stemmer_length(snowball)};
         }
         return (struct str){0};
 }

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words of a text as the knowledge base compares them: lower case, stemmed (Snowball, English),
+/* Words of a text as the knowledge base compares them: lower case, stemmed in their language,
  * without stop words, numbers and the redactor's tags. Pure, but for the caller's stemmer. */
 #ifndef TEXT_KB_WORDS_H
 #define TEXT_KB_WORDS_H
 
-#include "base/str.h"
-
-struct sb_stemmer;
+#include "text/kb_language.h"
 
 enum { KB_WORD_BYTES = 48 }; /* longer words are not words that two texts share */
 
 struct kb_words {
-        struct str rest;            /* borrows */
-        struct sb_stemmer *stemmer; /* borrows; one thread at a time */
+        struct str rest;                  /* borrows */
+        const struct kb_stemmer *stemmer; /* borrows */
         char lower[KB_WORD_BYTES];
 };
 

@@ -342,6 +342,23 @@ static void a_question_gets_the_article_that_answers_it(void **state)
         }
 }
 
+static void an_article_in_another_language_is_not_given(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *locale;
+                bool is_given;
+        } cases[] = {{NULL, true}, {"en-GB", true}, {"de", false}};
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                struct outcome outcome = run(&(struct decided){.text = "What is your refund policy?",
+                                                               .category = CATEGORY_INFORMATIONAL,
+                                                               .intent = INTENT_FAQ,
+                                                               .key = cases[i].locale ? "locale" : NULL,
+                                                               .value = cases[i].locale});
+                assert_int_equal(outcome.article.id.ptr != NULL, cases[i].is_given);
+        }
+}
+
 static void a_question_that_nothing_answers_gets_the_ways_to_a_person(void **state)
 {
         (void)state;
@@ -534,6 +551,7 @@ int main(void)
                 TEST(confidence_at_the_gate_is_enough),
                 TEST(who_asks_for_a_person_gets_one),
                 TEST(a_question_gets_the_article_that_answers_it),
+                TEST(an_article_in_another_language_is_not_given),
                 TEST(a_question_that_nothing_answers_gets_the_ways_to_a_person),
                 TEST(a_safety_matter_is_always_reviewed_in_its_time),
                 TEST(self_harm_is_answered_with_the_approved_text),

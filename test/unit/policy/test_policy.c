@@ -247,10 +247,10 @@ static const struct edit broken[] = {
         {POLICY_KNOWLEDGE, "[swap, exchange]", "[parcels, exchange]",
          "knowledge.yaml:%u: synonyms: `parcels` stands in a list already, in this form or another; keep it in one"},
         {POLICY_KNOWLEDGE, "[swap, exchange]", "[swap]", "knowledge.yaml:%u: synonyms: a list of synonyms has 2 to 16 words"},
-        {POLICY_KNOWLEDGE, "- words: [swap", "- wrods: [swap",
-         "knowledge.yaml:%u: synonyms: key `wrods` is not defined; did you mean `words`?"},
+        {POLICY_KNOWLEDGE, "- words: [swap", "- locale: not a tag\n    words: [swap",
+         "knowledge.yaml:%u: synonyms: locale `not a tag` is not a BCP 47 tag"},
         {POLICY_KNOWLEDGE, "synonyms:\n", "synonyms: {}\nother:\n",
-         "knowledge.yaml:8: key `other` is not defined"},
+         "knowledge.yaml:10: key `other` is not defined"},
         {POLICY_SAFETY, "severity: urgent", "severity: urgnt",
          "safety.yaml:%u: rule `emergency_room_written`: severity `urgnt` is not defined; did you mean "
          "`urgent`?"},

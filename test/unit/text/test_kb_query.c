@@ -26,7 +26,7 @@ static int open_index(void **state)
         assert_ok(kb_index_new(articles, sizeof articles / sizeof *articles, &fixture.index, NULL));
         fixture.scratch = kb_scratch_new();
         fixture.synonyms = kb_synonyms_new();
-        assert_ok(kb_synonyms_add(fixture.synonyms, words, 3, NULL));
+        assert_ok(kb_synonyms_add(fixture.synonyms, (struct str){0}, words, 3, NULL));
         *state = &fixture;
         return 0;
 }
@@ -91,12 +91,12 @@ static void what_is_no_list_of_synonyms_is_refused(void **state)
         };
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
                 struct err_note note = {0};
-                assert_int_equal(kb_synonyms_add(fixture->synonyms, cases[i].words, cases[i].count, &note), ERR_INVALID);
+                assert_int_equal(kb_synonyms_add(fixture->synonyms, (struct str){0}, cases[i].words, cases[i].count, &note), ERR_INVALID);
                 assert_true(note.text[0]);
         }
         /* Nothing of a refused list is kept. */
         const struct str good[] = {STR("refund"), STR("reimbursement")};
-        assert_ok(kb_synonyms_add(fixture->synonyms, good, 2, NULL));
+        assert_ok(kb_synonyms_add(fixture->synonyms, (struct str){0}, good, 2, NULL));
         assert_non_null(hit_of(fixture, "reimbursement", fixture->synonyms, "refund").article);
 }
 
@@ -109,8 +109,68 @@ static void as_many_lists_as_the_cap_are_found(void **state)
                 snprintf(text[0], sizeof text[0], "xa%zuq", i);
                 snprintf(text[1], sizeof text[1], "xb%zuq", i);
                 const struct str words[] = {str_from(text[0]), str_from(text[1])};
-                assert_int_equal(kb_synonyms_add(synonyms, words, 2, NULL), i < KB_SYNONYM_LISTS_MAX ? ERR_OK : ERR_INVALID);
+                assert_int_equal(kb_synonyms_add(synonyms, (struct str){0}, words, 2, NULL), i < KB_SYNONYM_LISTS_MAX ? ERR_OK : ERR_INVALID);
         }
+        kb_synonyms_free(synonyms);
+}
+
+static const char *best_in(const char *text, const char *language, const char *locale, const struct kb_synonyms *synonyms)
+{
+        static const struct article many[] = {
+                {.id = STR_INIT("en"), .title = STR_INIT("Where are my orders?"), .locale = STR_INIT("en")},
+                {.id = STR_INIT("de"), .title = STR_INIT("Wo sind meine Bestellungen?"), .locale = STR_INIT("de-AT")},
+                {.id = STR_INIT("de2"), .title = STR_INIT("\xc3\x9c" "bergaben der Pakete"), .locale = STR_INIT("de")},
+                {.id = STR_INIT("fr"), .title = STR_INIT("O\xc3\xb9 sont mes commandes ?"), .locale = STR_INIT("fr")},
+                {.id = STR_INIT("any"), .title = STR_INIT("Zeppelin"), .locale = STR_INIT("")},
+        };
+        static char id[8];
+        struct kb_index *index;
+        struct kb_scratch *scratch = kb_scratch_new();
+        struct kb_hit hit;
+        const struct kb_ask ask = {.text = {str_from(text)}, .language = str_from(language), .locale = str_from(locale),
+                                   .synonyms = synonyms};
+        assert_ok(kb_index_new(many, sizeof many / sizeof *many, &index, NULL));
+        bool is_found = kb_search(index, scratch, &ask, &hit, 1) > 0;
+        snprintf(id, sizeof id, "%.*s", is_found ? (int)hit.article->id.len : 1, is_found ? hit.article->id.ptr : "-");
+        kb_index_free(index);
+        kb_scratch_free(scratch);
+        return id;
+}
+
+static void an_article_in_another_language_is_no_answer(void **state)
+{
+        (void)state;
+        assert_string_equal(best_in("orders", NULL, NULL, NULL), "en");
+        assert_string_equal(best_in("orders", "en", "en-GB", NULL), "en");
+        assert_string_equal(best_in("orders", "en", "de", NULL), "-");
+        assert_string_equal(best_in("Bestellungen", "de", "de", NULL), "de");
+        assert_string_equal(best_in("Bestellungen", "de", "DE-CH", NULL), "de");
+        assert_string_equal(best_in("Bestellungen", "de", "en", NULL), "-");
+        assert_string_equal(best_in("zeppelin", "fr", "fr", NULL), "any");
+        assert_string_equal(best_in("orders", "en", "nl", NULL), "-");
+}
+
+static void forms_and_stop_words_are_those_of_the_language(void **state)
+{
+        (void)state;
+        assert_string_equal(best_in("meine Bestellung", "de", NULL, NULL), "de");
+        assert_string_equal(best_in("meine Bestellung", NULL, "de", NULL), "de");
+        assert_string_equal(best_in("eine \xc3\xbc" "bergabe", "de", "de", NULL), "de2");
+        assert_string_equal(best_in("ma commande", "fr", "fr", NULL), "fr");
+        assert_string_equal(best_in("wo sind meine", "de", "de", NULL), "-");
+        assert_string_equal(best_in("o\xc3\xb9 sont mes", "fr", "fr", NULL), "-");
+}
+
+static void synonyms_of_a_locale_are_for_its_questions(void **state)
+{
+        (void)state;
+        const struct str german[] = {STR("Bestellungen"), STR("Auftr\xc3\xa4ge")}, english[] = {STR("orders"), STR("jobs")};
+        struct kb_synonyms *synonyms = kb_synonyms_new();
+        assert_ok(kb_synonyms_add(synonyms, STR("de"), german, 2, NULL));
+        assert_ok(kb_synonyms_add(synonyms, STR("en"), english, 2, NULL));
+        assert_string_equal(best_in("auftr\xc3\xa4ge", "de", "de", synonyms), "de");
+        assert_string_equal(best_in("auftr\xc3\xa4ge", "fr", NULL, synonyms), "-");
+        assert_string_equal(best_in("job", "en", "en", synonyms), "en");
         kb_synonyms_free(synonyms);
 }
 
@@ -120,6 +180,9 @@ int main(void)
                 cmocka_unit_test(a_synonym_finds_the_article_for_less_than_the_word),
                 cmocka_unit_test(a_word_counts_once_however_often_its_synonyms_are_said),
                 cmocka_unit_test(what_is_no_list_of_synonyms_is_refused),
+                cmocka_unit_test(an_article_in_another_language_is_no_answer),
+                cmocka_unit_test(forms_and_stop_words_are_those_of_the_language),
+                cmocka_unit_test(synonyms_of_a_locale_are_for_its_questions),
                 cmocka_unit_test(as_many_lists_as_the_cap_are_found),
         };
         return cmocka_run_group_tests(tests, open_index, close_index);
