@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "text/kb_terms.h"
+#include "text/kb_typo.h"
 #include "text/kb_words.h"
 
 #include <assert.h>
@@ -321,6 +322,7 @@ enum err kb_index_new(const struct article *articles, size_t count, struct kb_in
         weigh_terms(index);
         post_questions(&builder);
         post_bodies(&builder);
+        kb_typo_build(index);
         free(builder.in_questions.items);
         free(builder.in_bodies.items);
         free(builder.body_lens);
@@ -339,6 +341,7 @@ void kb_index_free(struct kb_index *index)
         free(index->questions);
         free(index->terms);
         free(index->slots);
+        free(index->typo_slots);
         free(index->question_postings);
         free(index->body_postings);
         free(index);

@@ -6,7 +6,8 @@
  * ten times as much as the body. Hits are ordered by Tversky's index of query and nearest
  * question, each word weighted by how rare it is: what the article knows of the query, against all that the query says
  * and part of what that question says beyond it. A hit's score is the probability that it answers (kb_answer.h).
- * Stop words, numbers and the redactor's tags count nothing. A synonym of a word counts 7 tenths of it.
+ * Stop words, numbers and the redactor's tags count nothing. A synonym of a word counts 7 tenths of it,
+ * and 8 tenths what an unknown word of five letters or more is taken for (kb_typo.h).
  *
  * Words are stemmed in the language of their text (kb_language.h).
  *
@@ -73,7 +74,7 @@ size_t kb_index_count(const struct kb_index *index);
 /* The article at `at` < kb_index_count(), in the order given; borrowed from the index. */
 const struct article *kb_index_article(const struct kb_index *index, size_t at);
 
-/* One a thread. Grows to the largest index that it is used with: 12 bytes a question, 36 an article. */
+/* One a thread. Grows to the largest index that it is used with: 12 bytes a question, 28 an article. */
 struct kb_scratch *kb_scratch_new(void);
 void kb_scratch_free(struct kb_scratch *scratch);
 

@@ -2,10 +2,14 @@
 #include "text/kb_query.h"
 
 #include "base/hash.h"
+#include "base/utf8.h"
+#include "text/kb_typo.h"
 #include "text/kb_words.h"
 
 /* What a synonym is worth of its word: it may mean something else here. */
 static const float synonym_share = 0.7F;
+/* What a word is worth of the misspelt one that it is taken for. */
+static const float typo_share = 0.8F;
 
 static bool is_repeated(const struct kb_query *query, uint64_t hash)
 {
@@ -18,7 +22,7 @@ static bool is_repeated(const struct kb_query *query, uint64_t hash)
 static void add_term(struct kb_query *query, const struct kb_term *term, float worth)
 {
         if (query->count < KB_QUERY_TERMS_MAX)
-                query->terms[query->count++] = (struct kb_query_term){term, worth, (uint32_t)query->word_count};
+                query->terms[query->count++] = (struct kb_query_term){term, worth, (uint16_t)query->word_count};
 }
 
 /* Adds what the index has of the word's synonyms. Returns what the word is worth: its own idf, or if no
@@ -39,14 +43,32 @@ static float add_synonyms(const struct kb_index *index, const struct kb_ask *ask
         return idf > 0 ? idf : rarest;
 }
 
-static void add_word(const struct kb_index *index, const struct kb_ask *ask, struct str stem, uint64_t hash,
-                     struct kb_query *query)
+/* What no article says may be a slip of the pen. Returns what the word is worth then, 0: it is a stranger. */
+static float add_neighbour(const struct kb_index *index, const struct kb_words *words, struct str stem,
+                           struct kb_query *query)
 {
+        if (utf8_count(str_from(words->lower)) < KB_TYPO_LETTERS_MIN)
+                return 0;
+        const struct kb_term *term = kb_typo_find(index, stem);
+        if (!term)
+                return 0;
+        add_term(query, term, typo_share * term->idf);
+        return term->idf;
+}
+
+static void add_word(const struct kb_index *index, const struct kb_ask *ask, const struct kb_words *words,
+                     struct str stem, struct kb_query *query)
+{
+        uint64_t hash = hash64(stem);
+        if (is_repeated(query, hash))
+                return;
         query->hashes[query->word_count++] = hash;
         const struct kb_term *term = kb_index_find(index, stem, hash);
         if (term)
                 add_term(query, term, term->idf);
         float worth = add_synonyms(index, ask, hash, term ? term->idf : 0, query);
+        if (worth == 0)
+                worth = add_neighbour(index, words, stem, query);
         if (worth == 0)
                 query->strangers += index->unknown_idf;
         query->weight += worth > 0 ? worth : index->unknown_idf;
@@ -60,9 +82,6 @@ void kb_query_read(const struct kb_index *index, const struct kb_stemmers *stemm
         ret_query->weight = ret_query->strangers = 0;
         ret_query->count = ret_query->word_count = 0;
         for (struct str stem = kb_words_next(&words); stem.ptr && ret_query->word_count < KB_QUERY_TERMS_MAX;
-             stem = kb_words_next(&words)) {
-                uint64_t hash = hash64(stem);
-                if (!is_repeated(ret_query, hash))
-                        add_word(index, ask, stem, hash, ret_query);
-        }
+             stem = kb_words_next(&words))
+                add_word(index, ask, &words, stem, ret_query);
 }

@@ -10,7 +10,7 @@
 struct kb_query_term {
         const struct kb_term *term;
         float worth;   /* the word's idf; less for what only stands for it */
-        uint32_t word; /* number of the word, from 1; a text counts each word once, by its first term */
+        uint16_t word; /* number of the word, from 1; a text counts each word once, by its first term */
 };
 
 /* A query's distinct words. */

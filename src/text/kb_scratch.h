@@ -8,11 +8,11 @@
 struct article_marks {
         float body;               /* worth times saturation of the query's words in the body */
         float siblings;           /* worth of the query's words in any of its questions */
-        uint32_t counted;         /* number of the last word counted in siblings, */
-        uint32_t counted_in_body; /* and in body */
-        uint32_t words;           /* of the query in any of its questions */
         float best;               /* of its questions so far */
         float said;               /* share of that question that the query says */
+        uint16_t counted;         /* number of the last word counted in siblings, */
+        uint16_t counted_in_body; /* and in body */
+        uint16_t words;           /* of the query in any of its questions */
         bool is_touched;
 };
 

@@ -39,6 +39,8 @@ struct kb_index {
         size_t term_count;
         uint32_t *slots; /* hash table: term number plus one, 0 is free; linear probing */
         size_t slot_mask;
+        uint32_t *typo_slots; /* the same over forms of the terms: kb_typo.h */
+        size_t typo_mask;
         uint32_t *question_postings;
         struct kb_body_posting *body_postings;
         float unknown_idf; /* of a word that no article holds */

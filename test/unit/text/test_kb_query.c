@@ -100,6 +100,47 @@ static void what_is_no_list_of_synonyms_is_refused(void **state)
         assert_non_null(hit_of(fixture, "reimbursement", fixture->synonyms, "refund").article);
 }
 
+static void a_slip_of_the_pen_finds_the_word_for_less(void **state)
+{
+        const struct fixture *fixture = *state;
+        static const char *const slips[] = {"parncel", "parcl", "parxel", "pacrel", "PARCELA", "parecl"};
+        static const char *const others[] = {"parxxel", "qarcel", "prcl", "par", "parce1"};
+        struct kb_hit word = hit_of(fixture, "parcel", NULL, "parcel");
+        for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+                struct kb_hit slip = hit_of(fixture, slips[i], NULL, "parcel");
+                if (!slip.article)
+                        fail_msg("%s is not found", slips[i]);
+                if (slip.signals.match >= word.signals.match || slip.signals.match < 0.7 * word.signals.match)
+                        fail_msg("%s: %f of %f", slips[i], (double)slip.signals.match, (double)word.signals.match);
+                assert_true(slip.signals.strangers == 0);
+        }
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+                if (hit_of(fixture, others[i], NULL, "parcel").article)
+                        fail_msg("%s is found", others[i]);
+        /* Four letters are too few. */
+        assert_non_null(hit_of(fixture, "lost", NULL, "both").article);
+        assert_null(hit_of(fixture, "lozt", NULL, "both").article);
+}
+
+static void the_commoner_of_two_neighbours_is_taken(void **state)
+{
+        (void)state;
+        static const struct article near[] = {
+                {.id = STR_INIT("rare"), .title = STR_INIT("carton")},
+                {.id = STR_INIT("first"), .title = STR_INIT("cartoc blue")},
+                {.id = STR_INIT("second"), .title = STR_INIT("cartoc green")},
+        };
+        struct kb_index *index;
+        struct kb_scratch *scratch = kb_scratch_new();
+        struct kb_hit hits[3];
+        assert_ok(kb_index_new(near, 3, &index, NULL));
+        assert_int_equal(kb_search(index, scratch, &(struct kb_ask){.text = SAFE_LITERAL("cartox")}, hits, 3), 2);
+        assert_int_equal(kb_search(index, scratch, &(struct kb_ask){.text = SAFE_LITERAL("carton")}, hits, 3), 1);
+        assert_str_equal(hits[0].article->id, "rare");
+        kb_index_free(index);
+        kb_scratch_free(scratch);
+}
+
 static void as_many_lists_as_the_cap_are_found(void **state)
 {
         (void)state;
@@ -183,6 +224,8 @@ int main(void)
                 cmocka_unit_test(an_article_in_another_language_is_no_answer),
                 cmocka_unit_test(forms_and_stop_words_are_those_of_the_language),
                 cmocka_unit_test(synonyms_of_a_locale_are_for_its_questions),
+                cmocka_unit_test(a_slip_of_the_pen_finds_the_word_for_less),
+                cmocka_unit_test(the_commoner_of_two_neighbours_is_taken),
                 cmocka_unit_test(as_many_lists_as_the_cap_are_found),
         };
         return cmocka_run_group_tests(tests, open_index, close_index);
