@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapt/store_sqlite_vault.h"
 
+#include "base/log.h"
+#include "base/metric.h"
+
 #include <string.h>
 
 /* ---- Functions of SQL ---- */
@@ -225,14 +228,11 @@ static enum err add(struct subject_rows *rows, const struct store_record *record
         return ERR_OK;
 }
 
-static enum err use_found(struct subject_rows *rows, int64_t *ret_subject, struct err_note *note)
+static bool use_found(struct subject_rows *rows, int64_t *ret_subject)
 {
-        int64_t subject = sqlite3_column_int64(rows->find, 0);
         struct str wrapped = {sqlite3_column_blob(rows->find, 1), (size_t)sqlite3_column_bytes(rows->find, 1)};
-        if (!vault_use_key(rows->vault, subject, wrapped))
-                return err_set(note, ERR_INVALID, "the key of a subject was changed"); /* fails this record alone */
-        *ret_subject = subject;
-        return ERR_OK;
+        *ret_subject = sqlite3_column_int64(rows->find, 0);
+        return vault_use_key(rows->vault, *ret_subject, wrapped);
 }
 
 enum err subject_rows_take(struct subject_rows *rows, const struct store_record *record, int64_t *ret_subject,
@@ -245,11 +245,16 @@ enum err subject_rows_take(struct subject_rows *rows, const struct store_record 
         struct sqlite_binder b = {.stmt = rows->find};
         bind_blob(&b, digest.bytes, sizeof digest.bytes);
         int code = b.code == SQLITE_OK ? sqlite3_step(b.stmt) : b.code;
-        enum err err = ERR_OK;
-        if (code == SQLITE_ROW)
-                err = use_found(rows, ret_subject, note);
-        else if (code != SQLITE_DONE)
-                err = sqlite_db_err(rows->db, code, note);
+        bool is_found = code == SQLITE_ROW, is_open = is_found && use_found(rows, ret_subject);
+        enum err err = is_found || code == SQLITE_DONE ? ERR_OK : sqlite_db_err(rows->db, code, note);
         (void)sqlite3_reset(b.stmt);
-        return err || code == SQLITE_ROW ? err : add(rows, record, &digest, ret_subject, note);
+        if (err || is_open)
+                return err;
+        if (!is_found)
+                return add(rows, record, &digest, ret_subject, note);
+        /* What the customer wrote before cannot be read any more; what it writes now must be kept all the same. */
+        METRIC_ADD(SUBJECT_KEYS_LOST, 0, 1);
+        const struct ident id = record_ident("msg_", record->id);
+        LOG(SUBJECT_KEY_LOST, log_ident("message_id", &id));
+        return add(rows, record, NULL, ret_subject, note);
 }

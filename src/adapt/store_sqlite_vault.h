@@ -31,7 +31,8 @@ enum err store_vault_is_in_use(sqlite3 *db, bool *ret_is_in_use, struct err_note
 /* Binds the value sealed under the key in use; absent: NULL. */
 void bind_sealed(struct sqlite_binder *binder, struct vault *vault, struct vault_place place, struct str text);
 
-/* Finds or makes the record's subject, and takes its key into use. */
+/* Finds or makes the record's subject, and takes its key into use. Where that was damaged, the message gets a subject of
+ * its own, and the log says so. */
 struct subject_rows {
         sqlite3 *db; /* borrows */
         struct vault *vault; /* borrows */

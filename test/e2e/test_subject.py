@@ -150,6 +150,23 @@ def test_a_value_that_was_changed_or_moved_fails_alone(make_server, damage):
     assert say(server, "Where is my third parcel?")
 
 
+def test_a_customer_whose_key_is_lost_is_heard_all_the_same(make_server):
+    server = make_server().start()
+    danger = "The charger burned my hand and there was smoke"
+    before = say(server, danger, customer_id=CUSTOMER)
+    server.stop()
+    with sqlite3.connect(server.database) as database:
+        assert database.execute("UPDATE subject SET key = randomblob(60) WHERE id = -1").rowcount == 1
+    database.close()
+    server.start()
+    again = say(server, danger, customer_id=CUSTOMER)
+    assert get(server, again).status == 200 and get(server, before).status == 503
+    assert server.rows("SELECT subject FROM main.message ORDER BY id") == [(-1,), (2,)], "the second has one of its own"
+    assert server.count("compliance") == server.count("review") == 2
+    assert [event["message_id"] for event in server.events("subject_key_lost")] == [again]
+    assert server.metrics()["triaged_subject_keys_lost_total"] == 1
+
+
 def test_a_backup_without_the_master_key_tells_nothing_and_forgets_with_the_key(make_server, tmp_path):
     server = make_server().start()
     fill(server)
