@@ -47,6 +47,7 @@ enum err admin_ticket_comment(struct operation *op);
 /* admin_review.c */
 enum err admin_review_list(struct operation *op);
 enum err admin_review_show(struct operation *op);
+enum err admin_review_reveal(struct operation *op);
 enum err admin_review_change(struct operation *op);
 enum err admin_compliance_export(struct operation *op);
 

@@ -59,6 +59,21 @@ enum err admin_review_show(struct operation *op)
         return err;
 }
 
+enum err admin_review_reveal(struct operation *op)
+{
+        struct store_originals_query query = {.arena = op->arena};
+        enum err err = read_id(op, &query.id);
+        if (!err)
+                err = admin_audit_reading(op, AUDIT_RECORD_REVEALED, query.id);
+        if (!err)
+                err = store_sqlite_find_originals(op->db, &query, op->note);
+        if (err)
+                return err;
+        json_key(&op->result, "originals");
+        review_write_originals(&op->result, op->arena, &query.originals);
+        return ERR_OK;
+}
+
 static enum err set_note(struct operation *op, struct str text, struct review_change *change)
 {
         struct safe_text safe;

@@ -70,7 +70,7 @@ static enum err key_add(struct operation *op)
         if (!ident_from(key.name, &name))
                 return err_set(op->note, ERR_INVALID, "a key's name has 1 to 64 characters of A-Z a-z 0-9 . _ : -");
         if (!key.scopes.ptr || !scopes_from(key.scopes, &scopes))
-                return err_set(op->note, ERR_INVALID, "scopes are a list of classify, review, admin");
+                return err_set(op->note, ERR_INVALID, "scopes are a list of classify, review, reveal, admin");
         enum err err = read_rate(op, &key);
         if (err)
                 return err;
@@ -315,7 +315,8 @@ static const struct {
         {STR_INIT("ticket.list"), admin_ticket_list}, {STR_INIT("ticket.show"), admin_ticket_show},
         {STR_INIT("ticket.update"), admin_ticket_update}, {STR_INIT("ticket.comment"), admin_ticket_comment},
         {STR_INIT("review.list"), admin_review_list}, {STR_INIT("review.show"), admin_review_show},
-        {STR_INIT("review.change"), admin_review_change}, {STR_INIT("compliance.export"), admin_compliance_export},
+        {STR_INIT("review.reveal"), admin_review_reveal}, {STR_INIT("review.change"), admin_review_change},
+        {STR_INIT("compliance.export"), admin_compliance_export},
         {STR_INIT("subject.show"), admin_subject_show}, {STR_INIT("subject.export"), admin_subject_export},
         {STR_INIT("subject.erase"), admin_subject_erase},
         {STR_INIT("audit.key"), admin_audit_key}, {STR_INIT("audit.checkpoint"), admin_audit_checkpoint},

@@ -318,6 +318,8 @@ static const char *const questions[] = {
         /* One that has expired is nobody's, until it is swept. */
         "SELECT 'idempotency key of message ' || message_row || ' has no message' FROM idempotency"
         " WHERE expires_at > unixepoch() * 1000 AND message_row NOT IN (SELECT id FROM message)",
+        "SELECT 'original of message ' || message_row || ' has no message' FROM original"
+        " WHERE message_row NOT IN (SELECT id FROM message)",
         "SELECT 'feedback on message ' || message_row || ' has no message' FROM feedback"
         " WHERE message_row NOT IN (SELECT id FROM message)",
         "SELECT 'resolved review of message ' || message_row || ' has no message' FROM review_resolved"

@@ -120,6 +120,7 @@ static const struct store_ops ops = {
         .find_message = reader_find_message,
         .list_reviews = review_list,
         .find_review = review_find,
+        .find_originals = originals_find,
         .change_review = review_change,
         .find_compliance = compliance_find,
         .list_compliance = compliance_list,

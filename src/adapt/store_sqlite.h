@@ -209,6 +209,8 @@ enum err store_sqlite_change_ticket(struct store_sqlite *db, struct store_ticket
 /* The same for port/store_review.h. */
 enum err store_sqlite_find_review(struct store_sqlite *db, struct store_review_query *query,
                                   struct err_note *note) MUST_USE;
+enum err store_sqlite_find_originals(struct store_sqlite *db, struct store_originals_query *query,
+                                     struct err_note *note) MUST_USE;
 enum err store_sqlite_list_reviews(struct store_sqlite *db, struct store_reviews_query *query,
                                    struct err_note *note) MUST_USE;
 enum err store_sqlite_change_review(struct store_sqlite *db, struct store_review_change *change) MUST_USE;

@@ -211,6 +211,9 @@ void reviews_opened(struct store_sqlite *db, const struct pending *batch, size_t
 void compliance_find(struct store *store, struct store_compliance_query *query);
 void compliance_list(struct store *store, struct store_compliance_page *page);
 
+/* store_sqlite_original.c */
+void originals_find(struct store *store, struct store_originals_query *query);
+
 /* store_sqlite_audit.c */
 void audit_add(struct store *store, struct store_audit *audit);
 

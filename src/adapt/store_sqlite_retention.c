@@ -54,6 +54,7 @@ static const struct {
         {RETENTION_KINDS, "DELETE FROM ticket_event WHERE ticket_row IN " GOING},
         {RETENTION_TICKET, "DELETE FROM ticket WHERE id IN " GOING},
         {RETENTION_RECORD, "DELETE FROM compliance WHERE id IN " GOING},
+        {RETENTION_KINDS, "DELETE FROM original WHERE message_row IN " GOING},
         {RETENTION_FEEDBACK, "DELETE FROM feedback WHERE message_row IN " GOING},
         {RETENTION_MESSAGE, "DELETE FROM message WHERE id IN " GOING},
         {RETENTION_SUBJECT, "DELETE FROM subject WHERE id IN " GOING " OR (id IN (SELECT value FROM json_each(?2))"

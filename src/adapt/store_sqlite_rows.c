@@ -42,6 +42,8 @@ enum err rows_open(struct rows *rows, sqlite3 *db, struct vault *vault, struct e
         enum err err = outbox_rows_open(&rows->outbox, db, note);
         if (!err)
                 err = subject_rows_open(&rows->subjects, db, vault, note);
+        if (!err)
+                err = original_rows_open(&rows->originals, db, vault, note);
         for (size_t i = 0; !err && i < ROWS_COUNT; i++)
                 err = sqlite_db_prepare(db, texts[i], &rows->stmts[i], note);
         if (!err)
@@ -58,6 +60,7 @@ void rows_close(struct rows *rows)
         audit_log_close(&rows->audit);
         buf_deinit(&rows->details);
         subject_rows_close(&rows->subjects);
+        original_rows_close(&rows->originals);
 }
 
 static enum err run(struct rows *rows, enum rows_stmt which, struct err_note *note)
@@ -249,7 +252,9 @@ enum err rows_write(struct rows *rows, const struct store_record *record, int64_
                     struct err_note *note)
 {
         const struct outcome *outcome = record->outcome;
-        enum err err = write_message(rows, record, note);
+        enum err err = write_message(rows, record, note); /* takes the subject's key into use */
+        if (!err && record->original)
+                err = original_rows_add(&rows->originals, record, note);
         if (!err && record->idempotency)
                 err = write_idempotency(rows, record, now_ms, note);
         if (!err && outcome->ticket.is_open)

@@ -5,6 +5,7 @@
 
 #include "adapt/audit_log.h"
 #include "adapt/sqlite_db.h"
+#include "adapt/store_sqlite_original.h"
 #include "adapt/store_sqlite_outbox.h"
 #include "adapt/store_sqlite_sla.h"
 #include "adapt/store_sqlite_vault.h"
@@ -34,6 +35,7 @@ struct rows {
         unsigned char salt[16]; /* of the record that is being written */
         struct buf details;     /* of its audit entry */
         struct subject_rows subjects;
+        struct original_rows originals;
         struct digest swept; /* how far the sweep for expired idempotency keys has come */
         bool is_sweeping;
 };

@@ -184,6 +184,9 @@ static const char *const steps[] = {
 
         /* 9: what a message has joined is found when the message goes (store_sqlite_retention.h). */
         "CREATE INDEX review_message_by_message ON review_message(message_row);",
+
+        /* 10: what people review, as it came; sealed, and read by nothing but store_sqlite_original.c. */
+        "CREATE TABLE original(message_row INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

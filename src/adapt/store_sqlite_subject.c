@@ -121,6 +121,7 @@ static const char *const erasures[] = {
         "UPDATE review SET suggested_reply = NULL WHERE message_row IN " MESSAGES,
         "UPDATE review_resolved SET suggested_reply = NULL, conversation = NULL WHERE (due_at, message_row) IN"
         " (SELECT review_due_at, id FROM message WHERE id IN " MESSAGES ")",
+        "DELETE FROM original WHERE message_row IN " MESSAGES,
         "DELETE FROM outbox WHERE message_row IN " MESSAGES,
         "DELETE FROM idempotency WHERE message_row IN " MESSAGES,
         "UPDATE subject SET digest = NULL, key = NULL, erased_at = coalesce(erased_at, ?2) WHERE id = ?1",

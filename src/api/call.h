@@ -103,6 +103,7 @@ void openapi_handle(struct call *call);
 void messages_handle(struct call *call);
 void reviews_handle(struct call *call);
 void review_handle(struct call *call);
+void review_original_handle(struct call *call);
 void review_change_handle(struct call *call);
 void compliance_list_handle(struct call *call);
 void compliance_handle(struct call *call);

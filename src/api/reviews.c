@@ -9,13 +9,16 @@
 #include <assert.h>
 
 /* As JSON, six times what a page takes fits into a body; a review comes with its history and its conversation. */
-enum { PAGE_ARENA_BYTES = 1 << 20, REVIEW_ARENA_BYTES = 8 << 20 };
+enum { PAGE_ARENA_BYTES = 1 << 20, REVIEW_ARENA_BYTES = 8 << 20,
+       /* Originals are JSON already: with their frames they fit into a body. */
+       ORIGINALS_ARENA_BYTES = 4 << 20 };
 
 struct review_call {
         struct detached base;
         union {
                 struct store_reviews_query list;
                 struct store_review_query look_up;
+                struct store_originals_query originals;
                 struct store_review_change change;
         } op;
 };
@@ -122,6 +125,46 @@ void review_handle(struct call *call)
         review_call->op.look_up =
                 (struct store_review_query){.id = id, .arena = &review_call->base.arena, .done = looked_up};
         detached_read_audited(&review_call->base, AUDIT_RECORD_READ, id, start_look_up);
+}
+
+/* ---- GET /api/v1/reviews/ID/original ---- */
+
+static void revealed(struct store_originals_query *query)
+{
+        struct review_call *review_call = list_item(query, struct review_call, op.originals);
+        struct call *call = detached_wake(&review_call->base);
+        if (call && query->result == ERR_OK) {
+                struct json_writer w = {.buf = &call->api->buf};
+                buf_reset(w.buf);
+                review_write_originals(&w, call->arena, &query->originals);
+                call_json(call, 200, buf_str(w.buf));
+        } else if (call) {
+                call_problem(call, problem_of(query->result), NULL);
+        }
+        detached_free(&review_call->base);
+}
+
+static void start_reveal(struct detached *base, struct store *store)
+{
+        store->ops->find_originals(store, &list_item(base, struct review_call, base)->op.originals);
+}
+
+/* Also where a server without keys lets everybody on its machine look: who reveals has a name. */
+void review_original_handle(struct call *call)
+{
+        struct record_id id;
+        if (!call->key_id) {
+                call_problem(call, PROBLEM_FORBIDDEN, &(struct problem_detail){.text = "A key with the scope reveal is needed"});
+                return;
+        }
+        if (!call_record_id(call, STR("rev_"), &id)) {
+                call_problem(call, PROBLEM_NOT_FOUND, NULL);
+                return;
+        }
+        struct review_call *review_call = review_call_new(call, ORIGINALS_ARENA_BYTES);
+        review_call->op.originals =
+                (struct store_originals_query){.id = id, .arena = &review_call->base.arena, .done = revealed};
+        detached_read_audited(&review_call->base, AUDIT_RECORD_REVEALED, id, start_reveal);
 }
 
 /* ---- POST /api/v1/reviews/ID/claim, release, resolve, reopen ---- */

@@ -32,6 +32,8 @@ static const struct route routes[] = {
          METRIC_ROUTE_REVIEWS, true, reviews_handle},
         {"review", "/api/v1/reviews/", true, HTTP_METHOD_GET, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
          METRIC_ROUTE_REVIEWS, true, review_handle},
+        {"review_original", "/api/v1/reviews/", true, HTTP_METHOD_GET, ACCESS_PRIVATE, SCOPE_REVEAL,
+         METRIC_ROUTE_REVIEWS, true, review_original_handle, "/original"},
         {"review_claim", "/api/v1/reviews/", true, HTTP_METHOD_POST, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,
          METRIC_ROUTE_REVIEWS, true, review_change_handle, "/claim"},
         {"review_release", "/api/v1/reviews/", true, HTTP_METHOD_POST, ACCESS_PRIVATE, SCOPE_REVIEW | SCOPE_ADMIN,

@@ -139,7 +139,8 @@ const struct cli_command cli_key = {
         .help = "usage: triaged key add --name NAME --scope SCOPES [--rate-per-minute N [--burst N]]\n"
                 "       triaged key list\n"
                 "       triaged key revoke NAME\n\n"
-                "SCOPES is a list of classify, review, admin, separated by commas. The new key is printed\n"
+                "SCOPES is a list of classify, review, reveal, admin, separated by commas; reveal is what reading a\n"
+                "message as it came needs, and no other scope includes it. The new key is printed\n"
                 "once on standard output; only its SHA-256 is kept. As soon as one key is in force, every\n"
                 "request that is not for health, readiness or the contract needs one. Works beside a\n"
                 "running server, which sees the change at once.\n",

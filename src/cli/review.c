@@ -191,6 +191,19 @@ static int show(struct run *run)
         return CLI_OK;
 }
 
+/* As JSON in any case: what a stranger wrote cannot talk to the terminal then. */
+static int reveal(struct run *run, const char *name)
+{
+        struct json result;
+        (void)name;
+        if (!cli_all_taken(run->operands, 1, "the review's id"))
+                return CLI_USAGE;
+        struct json_writer w = begin(run);
+        json_member(&w, "id", str_from(run->operands->items[0]));
+        run->is_json = true;
+        return send(run, &w, "review.reveal", &result);
+}
+
 static int change(struct run *run, const char *action)
 {
         static const char *const members[] = {"assignee", "outcome", "note"};
@@ -255,6 +268,7 @@ static int any_show(struct run *run, const char *name)
         }
 ACTION(list, any_list)
 ACTION(show, any_show)
+ACTION(reveal, reveal)
 ACTION(claim, change)
 ACTION(release, change)
 ACTION(resolve, change)
@@ -263,11 +277,11 @@ ACTION(reopen, change)
 static int run(const struct cli *cli, const struct settings *settings, struct settings_args *operands)
 {
         static const struct cli_action actions[] = {
-                {"list", run_list},       {"show", run_show},     {"claim", run_claim}, {"release", run_release},
+                {"list", run_list},       {"show", run_show},     {"reveal", run_reveal}, {"claim", run_claim}, {"release", run_release},
                 {"resolve", run_resolve}, {"reopen", run_reopen}, {NULL, NULL},
         };
         (void)cli;
-        return cli_run_action(settings, operands, "review", actions, "list, show, claim, release, resolve or reopen");
+        return cli_run_action(settings, operands, "review", actions, "list, show, reveal, claim, release, resolve or reopen");
 }
 
 const struct cli_command cli_review = {
@@ -276,6 +290,7 @@ const struct cli_command cli_review = {
         .help = "usage: triaged review list [--status S] [--severity V] [--min-severity V] [--category C]\n"
                 "                           [--assignee NAME] [--due-before TIME] [--overdue] [--limit N]\n"
                 "       triaged review show ID\n"
+                "       triaged review reveal ID\n"
                 "       triaged review claim ID [--assignee NAME] [--note TEXT]\n"
                 "       triaged review release ID [--note TEXT]\n"
                 "       triaged review resolve ID --outcome O [--note TEXT]\n"
@@ -283,7 +298,8 @@ const struct cli_command cli_review = {
                 "Safety matters, and what the bot could not decide, wait for a person. The list begins with what is\n"
                 "due first; columns: id, due, severity, status, reason, assignee, text. `claim` says that you look at it,\n"
                 "which stops the reminders; `show` has the text, the reply that was held back and the history; `resolve`\n"
-                "says what came of it, and lets the bot answer in that conversation again.\n\n"
+                "says what came of it, and lets the bot answer in that conversation again. `reveal` prints what\n"
+                "the customer wrote as it came, with its contact, as JSON; the audit log has that you did.\n\n"
                 "S is open (the default: pending_review and claimed), pending_review, claimed or resolved; V is standard,\n"
                 "high or urgent; O is confirmed, false_alarm, referred, duplicate or no_action; TIME is\n"
                 "2026-11-22T10:00:00Z. --assignee= lists those that nobody has. A change with --if-version N is refused\n"

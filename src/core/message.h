@@ -34,4 +34,7 @@ struct message {
 /* The value of that metadata key; absent when it was not sent. */
 struct raw_text message_metadata(const struct message *message, struct str key);
 
+/* Whether the value of that metadata key says how the customer is reached: customer_id, and what names a phone or mail. */
+bool message_is_contact(struct str key);
+
 #endif

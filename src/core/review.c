@@ -276,6 +276,29 @@ static void write_history(struct json_writer *w, struct arena *arena, const stru
         json_close(w, ']');
 }
 
+void review_write_originals(struct json_writer *w, struct arena *arena, const struct review_originals *originals)
+{
+        json_open(w, '{');
+        json_key(w, "messages");
+        json_open(w, '[');
+        for (size_t i = 0; i < originals->count; i++) {
+                const struct review_original *item = &originals->items[i];
+                json_open(w, '{');
+                json_member(w, "message_id", record_id_text(arena, "msg_", item->id));
+                write_time(w, "received_at", item->received_at_ms);
+                json_key(w, "original");
+                if (item->content.raw.ptr)
+                        json_raw(w, item->content.raw);
+                else
+                        json_null(w);
+                json_close(w, '}');
+        }
+        json_close(w, ']');
+        json_key(w, "is_complete");
+        json_bool(w, !originals->is_cut);
+        json_close(w, '}');
+}
+
 static void write_message(struct json_writer *w, struct arena *arena, const struct review *review)
 {
         bool has_record = review->severity != SEVERITY_NONE;

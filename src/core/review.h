@@ -97,6 +97,19 @@ struct review_history {
         size_t message_count;
 };
 
+/* A message as it came: what the redactor took from the others, for those who may reveal it. */
+struct review_original {
+        struct record_id id;
+        int64_t received_at_ms;
+        struct raw_text content; /* JSON: text, contact; absent: erased, or of before originals were kept */
+};
+
+struct review_originals {
+        struct review_original *items; /* the review's own message, then those of its conversation */
+        size_t count;
+        bool is_cut; /* there are more than fit */
+};
+
 /* ---- Changes ---- */
 
 struct review_change {
@@ -143,6 +156,9 @@ const char *review_filter_set(struct review_filter *filter, struct str name, str
 /* One object; `history` NULL: without it. The arena is for ids. */
 void review_write(struct json_writer *w, struct arena *arena, const struct review *review,
                   const struct review_history *history);
+
+/* One object with them. What it writes is raw: it goes to whom it is disclosed, and nowhere else. */
+void review_write_originals(struct json_writer *w, struct arena *arena, const struct review_originals *originals);
 
 /* A page of them, and where the next one begins: "<due_at_ms>.<row>" behind the last row that was looked at. */
 struct review_page {

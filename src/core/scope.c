@@ -8,6 +8,7 @@ static const struct {
         {STR_INIT("classify"), SCOPE_CLASSIFY},
         {STR_INIT("review"), SCOPE_REVIEW},
         {STR_INIT("admin"), SCOPE_ADMIN},
+        {STR_INIT("reveal"), SCOPE_REVEAL},
 };
 
 static unsigned scope_from(struct str name)

@@ -5,7 +5,7 @@
 
 #include "base/str.h"
 
-enum scope { SCOPE_CLASSIFY = 1, SCOPE_REVIEW = 2, SCOPE_ADMIN = 4 };
+enum scope { SCOPE_CLASSIFY = 1, SCOPE_REVIEW = 2, SCOPE_ADMIN = 4, SCOPE_REVEAL = 8 };
 
 /* "classify,review" to its bits; false for an unknown scope or none. */
 bool scopes_from(struct str text, unsigned *ret_scopes);

@@ -472,6 +472,8 @@ static void fill_record(struct triage *t)
                 record->text_digest = digest_hmac_sha256(t->env->digest_key, request->message.text.raw);
         if (t->outcome.review.is_needed && name_conversation(t))
                 record->conversation = &t->conversation;
+        if (t->outcome.review.is_needed || t->outcome.compliance.severity != SEVERITY_NONE || t->outcome.joins.row)
+                record->original = &request->message;
         record->answer = render(t);
 }
 

@@ -43,6 +43,7 @@
  * ticket.comment {"id","text"} -> {"ticket"}
  * review.list {the filters of core/review.h, as strings} -> {"reviews":[…],"next_cursor"}
  * review.show {"id"} -> {"review"}
+ * review.reveal {"id"} -> {"originals"}
  * review.change {"id","action"[,"assignee","outcome","note","if_version"]} -> {"review"}
  * compliance.export {"format" and the filters of core/compliance.h, as strings} -> {"text","count","next_cursor"}: a page,
  *   as lines of CSV or as what stands between the brackets of a JSON array

@@ -54,6 +54,7 @@ struct store_record {
         size_t text_points;
         const struct idempotency *idempotency; /* NULL when no key was sent */
         const struct digest *conversation; /* keyed, only with a review; NULL: it names none */
+        const struct message *original; /* what people review, as it came: to be sealed, and nothing else; NULL: nobody will */
 };
 
 struct store_commit {
@@ -121,6 +122,7 @@ struct store_ticket_change;
 struct store_review_query;
 struct store_reviews_query;
 struct store_review_change;
+struct store_originals_query;
 struct store_compliance_query;
 struct store_compliance_page;
 
@@ -132,6 +134,7 @@ struct store_ops {
         void (*find_message)(struct store *store, struct store_message_query *query);
         void (*list_reviews)(struct store *store, struct store_reviews_query *query);
         void (*find_review)(struct store *store, struct store_review_query *query);
+        void (*find_originals)(struct store *store, struct store_originals_query *query);
         void (*change_review)(struct store *store, struct store_review_change *change);
         void (*find_compliance)(struct store *store, struct store_compliance_query *query);
         void (*list_compliance)(struct store *store, struct store_compliance_page *page);

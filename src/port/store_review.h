@@ -19,6 +19,16 @@ struct store_review_query {
         void (*done)(struct store_review_query *query);
 };
 
+/* What was written, as it came. ERR_GONE when its customer was erased, ERR_NOT_FOUND also when none was kept. */
+struct store_originals_query {
+        struct task task;
+        struct record_id id; /* of the review */
+        struct arena *arena;
+        struct review_originals originals;
+        enum err result;
+        void (*done)(struct store_originals_query *query);
+};
+
 /* One page. How far one page searches is bounded: it may hold fewer reviews than the limit, even none, and not be
  * the last; the cursor goes on behind the last row that was looked at. */
 struct store_reviews_query {

@@ -293,7 +293,7 @@ static void a_new_database_is_private_and_has_its_version(void **state)
         struct stat st;
         assert_int_equal(stat(database(), &st), 0);
         assert_int_equal(st.st_mode & 0777, 0600);
-        assert_int_equal(number("PRAGMA user_version"), 9);
+        assert_int_equal(number("PRAGMA user_version"), 10);
         assert_int_equal(number("PRAGMA application_id"), 0x54524941);
         assert_true(health().is_ready);
         assert_int_equal(fixture.health_changes, 0);

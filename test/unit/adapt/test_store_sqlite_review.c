@@ -437,6 +437,55 @@ static void what_is_open_in_conversations_is_told_also_after_a_restart(void **st
         assert_str_equal(query.review.suggested_reply.safe, "Hold the line.");
 }
 
+static void on_revealed(struct store_originals_query *query)
+{
+        (void)query;
+        one_is_done();
+}
+
+static void reveal(struct record_id id, size_t max_bytes, struct store_originals_query *query)
+{
+        arena_deinit(&fixture.arena);
+        arena_init(&fixture.arena, max_bytes);
+        *query = (struct store_originals_query){.id = id, .arena = &fixture.arena, .done = on_revealed};
+        fixture.store->ops->find_originals(fixture.store, query);
+        wait_for(1);
+}
+
+static void an_original_is_for_its_review_alone(void **state)
+{
+        (void)state;
+        static char long_text[300 << 10];
+        memset(long_text, '"', sizeof long_text);
+        struct metadata_entry entries[] = {{{STR("phone")}, {STR("0176")}}, {{STR("order_id")}, {STR("ORD-1")}}};
+        const struct message message = {.text = {STR("a\tb")}, .metadata = entries, .metadata_count = 2};
+        const struct message longer = {.text = {{long_text, sizeof long_text}}};
+        struct store_originals_query query;
+        struct sample *first = sample_of_safety(0, SEVERITY_HIGH, 5000), *joining = sample_init(1);
+        first->record.original = &message;
+        joining->record.original = &longer;
+        joining->outcome.joins = first->record.id;
+        assert_ok(commit_one(first));
+        assert_ok(commit_one(joining));
+        assert_ok(commit_one(sample_of_safety(2, SEVERITY_HIGH, 5000))); /* as of a version that kept none */
+        reveal(first->record.id, 2 << 20, &query);
+        assert_ok(query.result);
+        assert_int_equal(query.originals.count, 2);
+        assert_false(query.originals.is_cut);
+        assert_str_equal(query.originals.items[0].content.raw, "{\"text\":\"a\\tb\",\"contact\":{\"phone\":\"0176\"}}");
+        assert_true(query.originals.items[1].content.raw.len < 300 << 10);
+        reveal(first->record.id, 64 << 10, &query);
+        assert_ok(query.result);
+        assert_int_equal(query.originals.count, 1);
+        assert_true(query.originals.is_cut);
+        reveal((struct record_id){first->record.id.row, first->record.id.check ^ 1}, 64 << 10, &query);
+        assert_int_equal(query.result, ERR_NOT_FOUND);
+        reveal(joining->record.id, 64 << 10, &query);
+        assert_int_equal(query.result, ERR_NOT_FOUND);
+        reveal(fixture.samples[2].record.id, 64 << 10, &query);
+        assert_int_equal(query.result, ERR_NOT_FOUND);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -451,6 +500,7 @@ int main(void)
                 TEST(a_review_tells_what_was_stored),
                 TEST(a_page_that_the_arena_cannot_hold_ends_early),
                 TEST(a_page_searches_so_far_and_the_next_goes_on),
+                TEST(an_original_is_for_its_review_alone),
                 TEST(what_is_open_in_conversations_is_told_also_after_a_restart),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,12 +35,24 @@ static void what_stands_behind_the_count_is_not_metadata(void **state)
         assert_null(message_metadata(&(struct message){0}, STR("order")).raw.ptr);
 }
 
+static void contact_is_what_reaches_the_customer(void **state)
+{
+        (void)state;
+        static const char *const contacts[] = {"customer_id", "phone", "Phone_Number", "email", "contact-E-Mail", "mobile"};
+        static const char *const others[] = {"", "customer", "CUSTOMER_ID", "order_id", "mai", "phon", "conversation_id"};
+        for (size_t i = 0; i < sizeof contacts / sizeof *contacts; i++)
+                assert_true(message_is_contact(str_from(contacts[i])));
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+                assert_false(message_is_contact(str_from(others[i])));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(metadata_is_found_by_its_whole_key),
                 cmocka_unit_test(an_empty_value_is_there_and_an_unsent_one_is_absent),
                 cmocka_unit_test(what_stands_behind_the_count_is_not_metadata),
+                cmocka_unit_test(contact_is_what_reaches_the_customer),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,8 @@ static void scopes_are_read_from_a_list(void **state)
                 {"classify", SCOPE_CLASSIFY},
                 {"review", SCOPE_REVIEW},
                 {"admin", SCOPE_ADMIN},
+                {"reveal", SCOPE_REVEAL},
+                {"review,reveal", SCOPE_REVIEW | SCOPE_REVEAL},
                 {"classify,review", SCOPE_CLASSIFY | SCOPE_REVIEW},
                 {"admin, classify ,review", SCOPE_CLASSIFY | SCOPE_REVIEW | SCOPE_ADMIN},
                 {"review,review", SCOPE_REVIEW},
