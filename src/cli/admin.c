@@ -90,6 +90,23 @@ struct admin *cli_admin(struct cli_admin *admin)
         return admin->db ? &admin->local.admin : &admin->remote;
 }
 
+struct json_writer cli_begin(struct buf *arguments)
+{
+        struct json_writer w = {.buf = arguments};
+        buf_reset(arguments);
+        json_open(&w, '{');
+        return w;
+}
+
+int cli_send(struct admin *admin, struct json_parser *parser, struct json_writer *arguments, const char *operation,
+             struct json *ret_result)
+{
+        json_close(arguments, '}');
+        if (arguments->buf->is_over)
+                return cli_complain(CLI_USAGE, "the arguments are too long");
+        return cli_execute(admin, operation, buf_str(arguments->buf), parser, ret_result);
+}
+
 static const struct cli_action *find_action(const struct cli_action *actions, const char *name)
 {
         while (actions->name && strcmp(actions->name, name) != 0)

@@ -7,6 +7,7 @@
 #define CLI_CLI_H
 
 #include "base/json_reader.h"
+#include "base/json_writer.h"
 #include "policy/settings.h"
 #include "port/admin.h"
 
@@ -65,6 +66,11 @@ int cli_run_action(const struct settings *settings, struct settings_args *operan
 /* Executes an operation and parses its result into `parser`; complains when one of the two fails. */
 int cli_execute(struct admin *admin, const char *operation, struct str arguments, struct json_parser *parser,
                 struct json *ret_result);
+
+/* Begins an operation's arguments, `{`, in the buf; cli_send() ends and executes them as cli_execute() does. */
+struct json_writer cli_begin(struct buf *arguments);
+int cli_send(struct admin *admin, struct json_parser *parser, struct json_writer *arguments, const char *operation,
+             struct json *ret_result);
 
 /* For results: large enough for any of them. */
 struct json_parser *cli_parser_new(void);

@@ -15,22 +15,6 @@ struct run {
         struct buf arguments;
 };
 
-static struct json_writer begin(struct run *run)
-{
-        struct json_writer w = {.buf = &run->arguments};
-        buf_reset(&run->arguments);
-        json_open(&w, '{');
-        return w;
-}
-
-static int send(struct run *run, struct json_writer *w, const char *operation, struct json *ret_result)
-{
-        json_close(w, '}');
-        if (run->arguments.is_over)
-                return cli_complain(CLI_USAGE, "the arguments are too long");
-        return cli_execute(run->admin, operation, buf_str(&run->arguments), run->parser, ret_result);
-}
-
 static void print_line(struct json entry)
 {
         printf("%.*s  %-7.*s %-16.*s %-18.*s %.*s  due %.*s  %.*s\n", STR_ARGS(cli_text(entry, "id")),
@@ -78,7 +62,7 @@ static int list(struct run *run, struct settings_args *operands)
                 return CLI_USAGE;
         do {
                 struct json page, entries, entry;
-                struct json_writer w = begin(run);
+                struct json_writer w = cli_begin(&run->arguments);
                 json_key(&w, "limit");
                 json_u64(&w, 200);
                 if (connector)
@@ -87,7 +71,7 @@ static int list(struct run *run, struct settings_args *operands)
                         json_member(&w, "state", str_from(state));
                 if (cursor[0])
                         json_member(&w, "cursor", str_from(cursor));
-                int status = send(run, &w, "outbox.list", &page);
+                int status = cli_send(run->admin, run->parser, &w, "outbox.list", &page);
                 if (status != CLI_OK)
                         return status;
                 if (!json_find(page, STR("entries"), &entries))
@@ -109,12 +93,12 @@ static int retry(struct run *run, struct settings_args *operands)
         bool is_all = strcmp(operands->items[0], "all") == 0;
         if (connector && !is_all)
                 return cli_complain(CLI_USAGE, "--connector goes with `retry all`");
-        struct json_writer w = begin(run);
+        struct json_writer w = cli_begin(&run->arguments);
         if (!is_all)
                 json_member(&w, "id", str_from(operands->items[0]));
         if (connector)
                 json_member(&w, "connector", str_from(connector));
-        int status = send(run, &w, "outbox.retry", &result);
+        int status = cli_send(run->admin, run->parser, &w, "outbox.retry", &result);
         if (status != CLI_OK)
                 return status;
         if (json_find(result, STR("retried"), &value))
@@ -128,9 +112,9 @@ static int drop(struct run *run, struct settings_args *operands)
         struct json result;
         if (!cli_all_taken(operands, 1, "the entry's id"))
                 return CLI_USAGE;
-        struct json_writer w = begin(run);
+        struct json_writer w = cli_begin(&run->arguments);
         json_member(&w, "id", str_from(operands->items[0]));
-        int status = send(run, &w, "outbox.drop", &result);
+        int status = cli_send(run->admin, run->parser, &w, "outbox.drop", &result);
         if (status == CLI_OK)
                 printf("%s will not be delivered\n", operands->items[0]);
         return status;

@@ -22,14 +22,6 @@ struct run {
         struct buf result;
 };
 
-static struct json_writer begin(struct run *run)
-{
-        struct json_writer w = {.buf = &run->arguments};
-        buf_reset(&run->arguments);
-        json_open(&w, '{');
-        return w;
-}
-
 static int send(struct run *run, struct json_writer *w, const char *operation, struct json *ret_result)
 {
         struct err_note note = {.text = ""};
@@ -114,7 +106,7 @@ static int list(struct run *run)
                 return CLI_USAGE;
         do {
                 struct json page, reviews, review;
-                struct json_writer w = begin(run);
+                struct json_writer w = cli_begin(&run->arguments);
                 write_filters(&w, values, is_overdue, left, cursor);
                 int status = send(run, &w, "review.list", &page);
                 if (status != CLI_OK)
@@ -181,7 +173,7 @@ static int show(struct run *run)
         struct json result, review;
         if (!cli_all_taken(run->operands, 1, "the review's id"))
                 return CLI_USAGE;
-        struct json_writer w = begin(run);
+        struct json_writer w = cli_begin(&run->arguments);
         json_member(&w, "id", str_from(run->operands->items[0]));
         int status = send(run, &w, "review.show", &result);
         if (status != CLI_OK || !json_find(result, STR("review"), &review))
@@ -198,7 +190,7 @@ static int reveal(struct run *run, const char *name)
         (void)name;
         if (!cli_all_taken(run->operands, 1, "the review's id"))
                 return CLI_USAGE;
-        struct json_writer w = begin(run);
+        struct json_writer w = cli_begin(&run->arguments);
         json_member(&w, "id", str_from(run->operands->items[0]));
         run->is_json = true;
         return send(run, &w, "review.reveal", &result);
@@ -209,7 +201,7 @@ static int change(struct run *run, const char *action)
         static const char *const members[] = {"assignee", "outcome", "note"};
         struct json result, review;
         uint64_t if_version = 0;
-        struct json_writer w = begin(run);
+        struct json_writer w = cli_begin(&run->arguments);
         for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
                 const char *value = cli_take_value(run->operands, members[i]);
                 if (value)

@@ -18,22 +18,6 @@ struct run {
         struct buf arguments;
 };
 
-static struct json_writer begin(struct run *run)
-{
-        struct json_writer w = {.buf = &run->arguments};
-        buf_reset(&run->arguments);
-        json_open(&w, '{');
-        return w;
-}
-
-static int send(struct run *run, struct json_writer *w, const char *operation, struct json *ret_result)
-{
-        json_close(w, '}');
-        if (run->arguments.is_over)
-                return cli_complain(CLI_USAGE, "the arguments are too long");
-        return cli_execute(run->admin, operation, buf_str(&run->arguments), run->parser, ret_result);
-}
-
 /* ---- list ---- */
 
 static const char *const filters[][2] = {
@@ -80,14 +64,14 @@ static int list(struct run *run)
                 return cli_complain(CLI_USAGE, "--limit takes a number from 1 on");
         do {
                 struct json page;
-                struct json_writer w = begin(run);
+                struct json_writer w = cli_begin(&run->arguments);
                 for (size_t i = 0; i < FILTER_COUNT; i++)
                         if (values[i])
                                 json_member(&w, filters[i][1], str_from(values[i]));
                 json_member(&w, "limit", STR("200"));
                 if (cursor[0])
                         json_member(&w, "cursor", str_from(cursor));
-                int status = send(run, &w, "ticket.list", &page);
+                int status = cli_send(run->admin, run->parser, &w, "ticket.list", &page);
                 if (status != CLI_OK)
                         return status;
                 left -= show_page(page, left);
@@ -138,9 +122,9 @@ static int show(struct run *run)
         struct json result;
         if (!cli_all_taken(run->operands, 1, "the ticket's id"))
                 return CLI_USAGE;
-        struct json_writer w = begin(run);
+        struct json_writer w = cli_begin(&run->arguments);
         json_member(&w, "id", str_from(run->operands->items[0]));
-        int status = send(run, &w, "ticket.show", &result);
+        int status = cli_send(run->admin, run->parser, &w, "ticket.show", &result);
         return status == CLI_OK ? show_ticket(result) : status;
 }
 
@@ -176,7 +160,7 @@ static int update(struct run *run)
         struct json result;
         uint64_t if_version;
         const char *text = cli_take_value(run->operands, "if-version");
-        struct json_writer w = begin(run);
+        struct json_writer w = cli_begin(&run->arguments);
         if (text && !str_to_u64(str_from(text), &if_version))
                 return cli_complain(CLI_USAGE, "--if-version takes a number");
         if (text) {
@@ -189,7 +173,7 @@ static int update(struct run *run)
         if (count == 0)
                 return cli_complain(CLI_USAGE, "`triaged ticket update` needs something to set; see --help");
         json_member(&w, "id", str_from(run->operands->items[0]));
-        return tell_version(send(run, &w, "ticket.update", &result), result);
+        return tell_version(cli_send(run->admin, run->parser, &w, "ticket.update", &result), result);
 }
 
 static int comment(struct run *run)
@@ -197,10 +181,10 @@ static int comment(struct run *run)
         struct json result;
         if (!cli_all_taken(run->operands, 2, "the ticket's id or the text"))
                 return CLI_USAGE;
-        struct json_writer w = begin(run);
+        struct json_writer w = cli_begin(&run->arguments);
         json_member(&w, "id", str_from(run->operands->items[0]));
         json_member(&w, "text", str_from(run->operands->items[1]));
-        return tell_version(send(run, &w, "ticket.comment", &result), result);
+        return tell_version(cli_send(run->admin, run->parser, &w, "ticket.comment", &result), result);
 }
 
 typedef int ticket_action(struct run *run);
