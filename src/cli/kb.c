@@ -344,8 +344,9 @@ const struct cli_command cli_kb = {
                 "header row of the same names, or .md (one article; its id is the file's name, its front matter has\n"
                 "title, url, locale, aliases: [a, b], tags: [a, b]). Of a FOLDER all such files are read.\n\n"
                 "Importing a file again changes only what differs; `export` prints JSON lines that import as they\n"
-                "are. `search` prints the probability that an article answers the query and the passage that fits it; one is given to a customer\n"
-                "from answer_threshold on (policy/taxonomy.yaml). Bad rows are named, the others are imported; the exit code is 1\n"
+                "are. `search` prints the probability that an article answers the query and the passage that fits it; it goes\n"
+                "without the policy's synonyms. An article is given to a customer from answer_threshold on\n"
+                "(policy/taxonomy.yaml). Bad rows are named, the others are imported; the exit code is 1\n"
                 "then. Works beside a running server, which answers from the new articles at once.\n",
         .run = run,
 };

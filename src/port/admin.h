@@ -15,7 +15,7 @@
  * kb.export {["after"]} -> {"articles":[…]}: the next ones behind that id, by id, whole, without what is empty;
  *   none behind the last
  * kb.delete {"id"} -> {"id"}
- * kb.search {"query"[,"limit"]} -> {"hits":[{"id","title","url","score"}]}
+ * kb.search {"query"[,"limit"]} -> {"hits":[{"id","title","url","snippet","score"}]}: without the policy's synonyms
  * feedback.list {} -> {"rows":[{"text","category"[,"intent"]}]}: rows as `triaged train` reads them
  * audit.key {} -> {"verifier"}
  * audit.checkpoint {} -> {"checkpoint","size"}: a signed note

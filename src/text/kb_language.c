@@ -25,46 +25,46 @@ static const char *const english_stops[] = {
 static const char *const german_stops[] = {
         "aber", "alle", "als", "am", "an", "auch", "auf", "aus", "bei", "bin", "bis", "bitte", "da", "das",
         "dass", "dem", "den", "der", "des", "die", "dies", "diese", "doch", "du", "ein", "eine", "einem",
-        "einen", "einer", "er", "es", "etwas", "f\xc3\xbcr", "gibt", "gut", "habe", "haben", "hallo", "hat",
-        "hier", "ich", "ihr", "ihre", "im", "in", "ist", "ja", "kann", "kannst", "k\xc3\xb6nnen", "machen",
+        "einen", "einer", "er", "es", "etwas", "für", "gibt", "gut", "habe", "haben", "hallo", "hat",
+        "hier", "ich", "ihr", "ihre", "im", "in", "ist", "ja", "kann", "kannst", "können", "machen",
         "man", "mein", "meine", "meinem", "meinen", "meiner", "mich", "mir", "mit", "muss",
-        "m\xc3\xb6" "chte", "nach", "nicht", "noch", "nur", "ob", "oder", "ohne", "schon", "sehr", "sein",
+        "möchte", "nach", "nicht", "noch", "nur", "ob", "oder", "ohne", "schon", "sehr", "sein",
         "sich", "sie", "sind", "so", "soll", "sollte", "um", "und", "uns", "unser", "von", "vor", "wann",
         "war", "warum", "was", "wenn", "werden", "wie", "wieder", "will", "wir", "wird", "wo", "wurde",
-        "zu", "zum", "zur", "\xc3\xbc" "ber",
+        "zu", "zum", "zur", "über",
 };
 
 static const char *const french_stops[] = {
         "a", "ai", "ainsi", "alors", "au", "aux", "avec", "avez", "avoir", "bonjour", "c", "ce", "cela",
         "ces", "cet", "cette", "comme", "comment", "d", "dans", "de", "des", "du", "elle", "en", "est",
         "et", "faire", "fait", "il", "ils", "j", "jai", "je", "l", "la", "le", "les", "leur", "lui", "m",
-        "ma", "mais", "merci", "mes", "moi", "mon", "n", "ne", "nous", "on", "ont", "ou", "o\xc3\xb9",
+        "ma", "mais", "merci", "mes", "moi", "mon", "n", "ne", "nous", "on", "ont", "ou", "où",
         "par", "pas", "plus", "pour", "pourquoi", "puis", "qu", "quand", "que", "quel", "quelle", "quelles",
         "quels", "qui", "quoi", "s", "sa", "sans", "se", "ses", "si", "sont", "sous", "sur", "svp", "t",
-        "te", "tout", "tr\xc3\xa8s", "tu", "un", "une", "vos", "votre", "vous", "y", "\xc3\xa0",
-        "\xc3\xa7" "a", "\xc3\xaatre",
+        "te", "tout", "très", "tu", "un", "une", "vos", "votre", "vous", "y", "à",
+        "ça", "être",
 };
 
 static const char *const spanish_stops[] = {
-        "a", "al", "algo", "alg\xc3\xban", "como", "con", "cuando", "cu\xc3\xa1l", "cu\xc3\xa1ndo",
-        "c\xc3\xb3mo", "de", "del", "desde", "donde", "d\xc3\xb3nde", "e", "el", "ella", "en", "es", "esta",
-        "este", "esto", "est\xc3\xa1", "est\xc3\xa1n", "favor", "fue", "gracias", "ha", "hacer", "hasta",
+        "a", "al", "algo", "algún", "como", "con", "cuando", "cuál", "cuándo",
+        "cómo", "de", "del", "desde", "donde", "dónde", "e", "el", "ella", "en", "es", "esta",
+        "este", "esto", "está", "están", "favor", "fue", "gracias", "ha", "hacer", "hasta",
         "hay", "he", "hola", "la", "las", "le", "lo", "los", "me", "mi", "mis", "mucho", "muy",
-        "m\xc3\xa1s", "necesito", "no", "nos", "o", "para", "pero", "por", "porque", "puede", "puedo",
-        "que", "quiero", "qui\xc3\xa9n", "qu\xc3\xa9", "se", "ser", "si", "sin", "sobre", "son", "su",
-        "sus", "s\xc3\xad", "tambi\xc3\xa9n", "te", "tengo", "tiene", "tu", "un", "una", "uno", "usted",
+        "más", "necesito", "no", "nos", "o", "para", "pero", "por", "porque", "puede", "puedo",
+        "que", "quiero", "quién", "qué", "se", "ser", "si", "sin", "sobre", "son", "su",
+        "sus", "sí", "también", "te", "tengo", "tiene", "tu", "un", "una", "uno", "usted",
         "y", "ya", "yo",
 };
 
 static const char *const portuguese_stops[] = {
-        "a", "ao", "aos", "as", "at\xc3\xa9", "bom", "com", "como", "da", "das", "de", "desde", "do", "dos",
-        "e", "ela", "ele", "em", "entre", "era", "essa", "esse", "esta", "estou", "est\xc3\xa1",
-        "est\xc3\xa3o", "eu", "favor", "fazer", "foi", "h\xc3\xa1", "isso", "isto", "j\xc3\xa1", "lhe",
+        "a", "ao", "aos", "as", "até", "bom", "com", "como", "da", "das", "de", "desde", "do", "dos",
+        "e", "ela", "ele", "em", "entre", "era", "essa", "esse", "esta", "estou", "está",
+        "estão", "eu", "favor", "fazer", "foi", "há", "isso", "isto", "já", "lhe",
         "mais", "mas", "me", "meu", "meus", "minha", "minhas", "muito", "na", "nas", "no", "nos",
-        "n\xc3\xa3o", "o", "obrigado", "ol\xc3\xa1", "onde", "os", "ou", "para", "pela", "pelo", "por",
+        "não", "o", "obrigado", "olá", "onde", "os", "ou", "para", "pela", "pelo", "por",
         "porque", "posso", "preciso", "qual", "quando", "que", "quem", "quero", "se", "sem", "ser", "seu",
-        "sua", "s\xc3\xa3o", "tamb\xc3\xa9m", "te", "tem", "tenho", "um", "uma", "voc\xc3\xaa", "\xc3\xa0",
-        "\xc3\xa9",
+        "sua", "são", "também", "te", "tem", "tenho", "um", "uma", "você", "à",
+        "é",
 };
 
 #define STOPS(words) words, sizeof(words) / sizeof *(words)
