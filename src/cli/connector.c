@@ -156,7 +156,7 @@ const struct cli_command cli_connector = {
                 "       the same --id twice makes one ticket where the system can be searched or knows a repeated id.\n"
                 "\n"
                 "for example:\n"
-                "  TRIAGED_RT_TOKEN=1-23-abc triaged connector test desk --policy-dir /etc/triaged/policy\n",
+                "  RT_TOKEN=1-23-abc triaged connector test desk --policy-dir /etc/triaged/policy\n",
         .own_flags = own_flags,
         .run = run,
 };
