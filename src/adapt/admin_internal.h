@@ -20,6 +20,9 @@ struct operation {
 /* Absent when it is not there or no string. */
 struct str text_argument(const struct operation *op, struct json object, const char *name);
 
+/* The argument `id`, a record's with that prefix; ERR_INVALID calls it `what`: "a review's id". */
+enum err id_argument(const struct operation *op, const char *prefix, const char *what, struct record_id *ret_id) MUST_USE;
+
 /* admin_model.c */
 enum err feedback_list(struct operation *op);
 enum err model_list(struct operation *op);

@@ -80,13 +80,6 @@ enum err admin_outbox_list(struct operation *op)
         return ERR_OK;
 }
 
-static enum err read_id(struct operation *op, struct record_id *ret_id)
-{
-        if (record_id_from(text_argument(op, op->arguments, "id"), STR("out_"), ret_id))
-                return ERR_OK;
-        return err_set(op->note, ERR_INVALID, "the id of an entry is out_ and 26 characters");
-}
-
 static void write_count(struct operation *op, const char *name, size_t count)
 {
         json_key(&op->result, name);
@@ -99,7 +92,7 @@ enum err admin_outbox_retry(struct operation *op)
         struct json ignored;
         size_t count;
         bool is_one = json_find(op->arguments, STR("id"), &ignored);
-        enum err err = is_one ? read_id(op, &id) : ERR_OK;
+        enum err err = is_one ? id_argument(op, "out_", "the id of an entry", &id) : ERR_OK;
         if (!err)
                 err = store_sqlite_outbox_retry(op->db, is_one ? &id : NULL, text_argument(op, op->arguments, "connector"),
                                                 op->now_ms, &count, op->note);
@@ -111,7 +104,7 @@ enum err admin_outbox_retry(struct operation *op)
 enum err admin_outbox_drop(struct operation *op)
 {
         struct record_id id;
-        enum err err = read_id(op, &id);
+        enum err err = id_argument(op, "out_", "the id of an entry", &id);
         if (!err)
                 err = store_sqlite_outbox_drop(op->db, id, op->now_ms, op->note);
         if (!err)

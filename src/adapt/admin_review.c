@@ -33,13 +33,6 @@ enum err admin_review_list(struct operation *op)
         return err;
 }
 
-static enum err read_id(struct operation *op, struct record_id *ret_id)
-{
-        if (record_id_from(text_argument(op, op->arguments, "id"), STR("rev_"), ret_id))
-                return ERR_OK;
-        return err_set(op->note, ERR_INVALID, "a review's id is rev_ and 26 characters");
-}
-
 static void write_review(struct operation *op, const struct review *review, const struct review_history *history)
 {
         json_key(&op->result, "review");
@@ -49,7 +42,7 @@ static void write_review(struct operation *op, const struct review *review, cons
 enum err admin_review_show(struct operation *op)
 {
         struct store_review_query query = {.arena = op->arena};
-        enum err err = read_id(op, &query.id);
+        enum err err = id_argument(op, "rev_", "a review's id", &query.id);
         if (!err)
                 err = admin_audit_reading(op, AUDIT_RECORD_READ, query.id);
         if (!err)
@@ -62,7 +55,7 @@ enum err admin_review_show(struct operation *op)
 enum err admin_review_reveal(struct operation *op)
 {
         struct store_originals_query query = {.arena = op->arena};
-        enum err err = read_id(op, &query.id);
+        enum err err = id_argument(op, "rev_", "a review's id", &query.id);
         if (!err)
                 err = admin_audit_reading(op, AUDIT_RECORD_REVEALED, query.id);
         if (!err)
@@ -111,7 +104,7 @@ enum err admin_review_change(struct operation *op)
                 .arena = op->arena,
         };
         struct json version;
-        enum err err = read_id(op, &change.id);
+        enum err err = id_argument(op, "rev_", "a review's id", &change.id);
         if (!err && json_find(op->arguments, STR("if_version"), &version) &&
             (!json_to_i64(version, &change.if_version) || change.if_version < 1))
                 err = err_set(op->note, ERR_INVALID, "if_version must be a number from 1 on");

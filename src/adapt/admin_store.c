@@ -28,6 +28,13 @@ struct str text_argument(const struct operation *op, struct json object, const c
         return text;
 }
 
+enum err id_argument(const struct operation *op, const char *prefix, const char *what, struct record_id *ret_id)
+{
+        if (record_id_from(text_argument(op, op->arguments, "id"), str_from(prefix), ret_id))
+                return ERR_OK;
+        return err_set(op->note, ERR_INVALID, "%s is %s and 26 characters", what, prefix);
+}
+
 /* 256 random bits in base64url behind "tk_". */
 static struct str make_key(struct arena *arena)
 {

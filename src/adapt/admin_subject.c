@@ -22,22 +22,13 @@ static void write_number(struct json_writer *w, const char *name, size_t number)
         json_u64(w, number);
 }
 
-static void write_time(struct operation *op, const char *name, int64_t at_ms)
-{
-        json_key(&op->result, name);
-        if (at_ms)
-                json_time(&op->result, at_ms);
-        else
-                json_null(&op->result);
-}
-
 static void write_subject(struct operation *op, const struct store_subject *subject)
 {
         struct json_writer *w = &op->result;
         json_key(w, "subject");
         json_open(w, '{');
-        write_time(op, "created_at", subject->created_at_ms);
-        write_time(op, "erased_at", subject->erased_at_ms);
+        json_time_member(w, "created_at", subject->created_at_ms);
+        json_time_member(w, "erased_at", subject->erased_at_ms);
         write_number(w, "messages", subject->messages);
         write_number(w, "tickets", subject->tickets);
         write_number(w, "records", subject->records);

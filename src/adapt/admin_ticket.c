@@ -30,13 +30,6 @@ enum err admin_ticket_list(struct operation *op)
         return err;
 }
 
-static enum err read_id(struct operation *op, struct record_id *ret_id)
-{
-        if (record_id_from(text_argument(op, op->arguments, "id"), STR("tkt_"), ret_id))
-                return ERR_OK;
-        return err_set(op->note, ERR_INVALID, "a ticket's id is tkt_ and 26 characters");
-}
-
 static void write_ticket(struct operation *op, const struct ticket *ticket, const struct ticket_history *history)
 {
         json_key(&op->result, "ticket");
@@ -46,7 +39,7 @@ static void write_ticket(struct operation *op, const struct ticket *ticket, cons
 enum err admin_ticket_show(struct operation *op)
 {
         struct store_ticket_query query = {.viewer.sees_all = true, .arena = op->arena};
-        enum err err = read_id(op, &query.id);
+        enum err err = id_argument(op, "tkt_", "a ticket's id", &query.id);
         if (!err)
                 err = admin_audit_reading(op, AUDIT_RECORD_READ, query.id);
         if (!err)
@@ -93,7 +86,7 @@ enum err admin_ticket_update(struct operation *op)
 {
         struct store_ticket_change update = {.if_version = 0};
         struct json version;
-        enum err err = read_id(op, &update.id);
+        enum err err = id_argument(op, "tkt_", "a ticket's id", &update.id);
         if (!err && json_find(op->arguments, STR("if_version"), &version) &&
             (!json_to_i64(version, &update.if_version) || update.if_version < 1))
                 err = err_set(op->note, ERR_INVALID, "if_version must be a number from 1 on");
@@ -107,7 +100,7 @@ enum err admin_ticket_comment(struct operation *op)
         struct store_ticket_change comment = {.if_version = 0};
         struct raw_text text = {text_argument(op, op->arguments, "text")};
         struct safe_text safe = {{0}};
-        enum err err = read_id(op, &comment.id);
+        enum err err = id_argument(op, "tkt_", "a ticket's id", &comment.id);
         if (err)
                 return err;
         if (text.raw.ptr && redact_text(text, op->arena, &safe) != ERR_OK)

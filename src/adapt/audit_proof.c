@@ -146,15 +146,12 @@ static enum err append(const char *path, struct str text, struct err_note *note)
         return err;
 }
 
-enum err audit_proof_append(struct store_sqlite *db, const struct audit_key *key, const char *path,
-                            struct audit_checkpoint *ret_checkpoint, struct err_note *note)
+enum err audit_proof_append(const struct audit_key *key, const char *path, const struct audit_checkpoint *checkpoint,
+                            struct err_note *note)
 {
         struct arena arena;
-        enum err err = audit_proof_checkpoint(db, ret_checkpoint, note);
-        if (err)
-                return err;
         arena_init(&arena, ARENA_BYTES);
-        err = append(path, audit_note_sign(key, ret_checkpoint, &arena), note);
+        enum err err = append(path, audit_note_sign(key, checkpoint, &arena), note);
         arena_deinit(&arena);
         return err;
 }

@@ -31,8 +31,8 @@ enum err audit_proof_find(struct store_sqlite *db, struct record_id id, uint64_t
 enum err audit_proof_read(struct store_sqlite *db, uint64_t first, size_t max, struct buf *lines, size_t *ret_count,
                           struct err_note *note) MUST_USE;
 
-/* A checkpoint of now, signed, appended to the file and synced. */
-enum err audit_proof_append(struct store_sqlite *db, const struct audit_key *key, const char *path,
-                            struct audit_checkpoint *ret_checkpoint, struct err_note *note) MUST_USE;
+/* Signs the checkpoint and appends it to the file, synced. */
+enum err audit_proof_append(const struct audit_key *key, const char *path, const struct audit_checkpoint *checkpoint,
+                            struct err_note *note) MUST_USE;
 
 #endif

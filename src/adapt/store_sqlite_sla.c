@@ -143,15 +143,6 @@ static enum err read_rows(struct pass_call *call, sqlite3 *db, struct err_note *
         return sqlite_once_end(&b, err);
 }
 
-static void write_time(struct json_writer *w, const char *name, int64_t wall_ms)
-{
-        json_key(w, name);
-        if (wall_ms)
-                json_time(w, wall_ms);
-        else
-                json_null(w);
-}
-
 /* Nothing of what the customer wrote: that was told when the review was created. */
 static void write_payload(struct buf *buf, enum notice notice, const struct store_sla_row *row, int64_t now_ms)
 {
@@ -166,11 +157,11 @@ static void write_payload(struct buf *buf, enum notice notice, const struct stor
         json_member(&w, "intent", row->intent);
         json_member(&w, "severity", str_from(severity_name(state->severity)));
         json_member(&w, "review_reason", row->reason);
-        write_time(&w, "received_at", state->received_ms);
-        write_time(&w, "due_at", state->due_ms);
+        json_time_member(&w, "received_at", state->received_ms);
+        json_time_member(&w, "due_at", state->due_ms);
         json_key(&w, "told");
         json_i64(&w, state->told);
-        write_time(&w, "acknowledge_by", state->acknowledge_by_ms);
+        json_time_member(&w, "acknowledge_by", state->acknowledge_by_ms);
         outbox_payload_close(&w);
 }
 

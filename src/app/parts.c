@@ -114,9 +114,14 @@ void parts_make_checkpoint(struct parts *parts)
         struct audit_checkpoint checkpoint;
         struct err_note note;
         const char *path = parts->settings->audit_checkpoint_file;
-        if (!*path || audit_proof_checkpoint(parts->db, &checkpoint, NULL) != ERR_OK || checkpoint.size == parts->checkpoint_size)
+        if (!*path)
                 return;
-        if (audit_proof_append(parts->db, &parts->audit_key, path, &checkpoint, &note) != ERR_OK) {
+        enum err err = audit_proof_checkpoint(parts->db, &checkpoint, &note);
+        if (!err && checkpoint.size == parts->checkpoint_size)
+                return;
+        if (!err)
+                err = audit_proof_append(&parts->audit_key, path, &checkpoint, &note);
+        if (err) {
                 LOG(CHECKPOINT_FAILED, log_note("reason", &note));
                 return;
         }

@@ -133,6 +133,15 @@ void json_member(struct json_writer *w, const char *name, struct str text)
         json_str(w, text);
 }
 
+void json_time_member(struct json_writer *w, const char *name, int64_t wall_ms)
+{
+        json_key(w, name);
+        if (wall_ms)
+                json_time(w, wall_ms);
+        else
+                json_null(w);
+}
+
 void json_u64(struct json_writer *w, uint64_t value)
 {
         separate(w);

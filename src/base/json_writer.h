@@ -40,6 +40,9 @@ void json_fixed(struct json_writer *w, double value, int decimals);
 /* RFC 3339 in UTC with milliseconds, "2026-11-22T10:00:00.000Z", from ms since 1970. */
 void json_time(struct json_writer *w, int64_t wall_ms);
 
+/* Key and time at once; 0, it has not happened: null. */
+void json_time_member(struct json_writer *w, const char *name, int64_t wall_ms);
+
 /* Text that is JSON already. */
 void json_raw(struct json_writer *w, struct str json);
 

@@ -18,15 +18,6 @@ static int key(struct admin *admin, struct json_parser *parser, struct settings_
         return status;
 }
 
-static uint64_t number_of(struct json object, struct str name)
-{
-        struct json value;
-        int64_t number = 0;
-        if (json_find(object, name, &value))
-                json_to_i64(value, &number);
-        return (uint64_t)number;
-}
-
 static int checkpoint(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
 {
         struct json result;
@@ -52,20 +43,21 @@ static uint64_t print_lines(struct json page, uint64_t max)
         return count;
 }
 
-/* The entries up to the number of the checkpoint that is made behind the first page. */
+/* The first page, which enters the export itself, then what there is up to a checkpoint that is made behind it. */
 static int export(struct admin *admin, struct json_parser *parser, struct settings_args *operands)
 {
         struct json page, result;
         char note[2048], arguments[64];
         if (!cli_all_taken(operands, 0, NULL))
                 return CLI_USAGE;
-        /* The first page also enters the export itself; it is read again below, up to the checkpoint. */
         int status = cli_execute(admin, "audit.read", STR("{\"first\":0}"), parser, &page);
-        if (status == CLI_OK)
-                status = cli_execute(admin, "audit.checkpoint", STR("{}"), parser, &result);
         if (status != CLI_OK)
                 return status;
-        uint64_t size = number_of(result, STR("size")), first = 0;
+        uint64_t first = print_lines(page, UINT64_MAX);
+        status = cli_execute(admin, "audit.checkpoint", STR("{}"), parser, &result);
+        if (status != CLI_OK)
+                return status;
+        uint64_t size = (uint64_t)cli_number(result, "size");
         snprintf(note, sizeof note, "%.*s", STR_ARGS(cli_text(result, "checkpoint")));
         while (first < size) {
                 int len = snprintf(arguments, sizeof arguments, "{\"first\":%llu}", (unsigned long long)first);

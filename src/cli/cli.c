@@ -121,6 +121,15 @@ struct str cli_text(struct json object, const char *name)
         return text;
 }
 
+int64_t cli_number(struct json object, const char *name)
+{
+        struct json value;
+        int64_t number = 0;
+        if (json_find(object, str_from(name), &value))
+                json_to_i64(value, &number);
+        return number;
+}
+
 bool cli_flush(void)
 {
         return fflush(stdout) == 0 && !ferror(stdout);

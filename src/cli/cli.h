@@ -78,6 +78,9 @@ struct json_parser *cli_parser_new(void);
 /* The object's text of that name, "-" when there is none; borrowed from the parser. */
 struct str cli_text(struct json object, const char *name);
 
+/* The object's whole number of that name, 0 when there is none. */
+int64_t cli_number(struct json object, const char *name);
+
 /* Sends out what was printed on stdout so far. False when it could not be written, now or earlier. */
 bool cli_flush(void);
 

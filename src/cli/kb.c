@@ -37,15 +37,6 @@ static void begin_batch(struct import *import)
         json_open(&import->writer, '[');
 }
 
-static int64_t number(struct json object, const char *name)
-{
-        struct json value;
-        int64_t result = 0;
-        if (json_find(object, str_from(name), &value))
-                json_to_i64(value, &result);
-        return result;
-}
-
 static int send(struct import *import, const char *operation, struct json *ret_result)
 {
         json_close(&import->writer, ']');
@@ -67,9 +58,9 @@ static enum err send_batch(struct import *import)
         if (send(import, "kb.import_part", &result) != CLI_OK)
                 return ERR_INVALID;
         import->is_sent = true;
-        import->added += number(result, "added");
-        import->updated += number(result, "updated");
-        import->unchanged += number(result, "unchanged");
+        import->added += cli_number(result, "added");
+        import->updated += cli_number(result, "updated");
+        import->unchanged += cli_number(result, "unchanged");
         show_progress(import);
         begin_batch(import);
         return ERR_OK;

@@ -106,18 +106,9 @@ static double figure(struct json result, const char *when, const char *name)
         return number;
 }
 
-static int64_t count_of(struct json result, const char *name)
-{
-        struct json value;
-        int64_t count = 0;
-        if (json_find(result, str_from(name), &value))
-                json_to_i64(value, &count);
-        return count;
-}
-
 static void print_safety(struct json result)
 {
-        int64_t count = count_of(result, "held_back_safety");
+        int64_t count = cli_number(result, "held_back_safety");
         if (count > 0)
                 printf("on the safety matters among them, %lld: recall %.3f (%.3f)\n", (long long)count,
                        figure(result, "after", "safety_recall"), figure(result, "before", "safety_recall"));
@@ -140,8 +131,8 @@ static int train(struct admin *admin, struct json_parser *parser, struct setting
         int status = execute(admin, parser, "model.train", NULL, NULL, &result);
         if (status != CLI_OK)
                 return status;
-        printf("%.*s has learnt from %lld labels\n", STR_ARGS(cli_text(result, "version")), (long long)count_of(result, "labels"));
-        printf("on %lld that were held back: macro-F1 %.3f (active model: %.3f)\n", (long long)count_of(result, "held_back"),
+        printf("%.*s has learnt from %lld labels\n", STR_ARGS(cli_text(result, "version")), (long long)cli_number(result, "labels"));
+        printf("on %lld that were held back: macro-F1 %.3f (active model: %.3f)\n", (long long)cli_number(result, "held_back"),
                figure(result, "after", "macro_f1"), figure(result, "before", "macro_f1"));
         print_safety(result);
         if (is_true(result, "is_activated"))

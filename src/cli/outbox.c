@@ -31,7 +31,6 @@ static void print_json(struct json entry)
         buf_init(&buf, 65536);
         struct json_writer w = {.buf = &buf};
         struct json value;
-        int64_t attempts = 0;
         bool is_unknown = false;
         json_open(&w, '{');
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -40,12 +39,10 @@ static void print_json(struct json entry)
                         json_to_str(value, &text);
                 json_member(&w, texts[i], text);
         }
-        if (json_find(entry, STR("attempts"), &value))
-                json_to_i64(value, &attempts);
         if (json_find(entry, STR("is_unknown"), &value))
                 json_to_bool(value, &is_unknown);
         json_key(&w, "attempts");
-        json_i64(&w, attempts);
+        json_i64(&w, cli_number(entry, "attempts"));
         json_key(&w, "is_unknown");
         json_bool(&w, is_unknown);
         json_close(&w, '}');
@@ -85,8 +82,7 @@ static int list(struct run *run, struct settings_args *operands)
 
 static int retry(struct run *run, struct settings_args *operands)
 {
-        struct json result, value;
-        int64_t count = 0;
+        struct json result;
         const char *connector = cli_take_value(operands, "connector");
         if (!cli_all_taken(operands, 1, "the entry's id, or all"))
                 return CLI_USAGE;
@@ -101,9 +97,7 @@ static int retry(struct run *run, struct settings_args *operands)
         int status = cli_send(run->admin, run->parser, &w, "outbox.retry", &result);
         if (status != CLI_OK)
                 return status;
-        if (json_find(result, STR("retried"), &value))
-                json_to_i64(value, &count);
-        printf("%lld due now\n", (long long)count);
+        printf("%lld due now\n", (long long)cli_number(result, "retried"));
         return CLI_OK;
 }
 

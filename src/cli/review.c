@@ -124,15 +124,6 @@ static int list(struct run *run)
 
 /* ---- show and changes ---- */
 
-static int64_t version_of(struct json object)
-{
-        struct json value;
-        int64_t version = 0;
-        if (json_find(object, STR("version"), &value))
-                json_to_i64(value, &version);
-        return version;
-}
-
 static void show_history(struct json review)
 {
         struct json rows, row;
@@ -147,7 +138,7 @@ static void show_history(struct json review)
         iter = json_iter(rows);
         while (json_next(&iter, NULL, &row))
                 printf("%.*s  version %lld  %.*s  %.*s  assignee %.*s  outcome %.*s  note: %.*s\n",
-                       STR_ARGS(cli_text(row, "at")), (long long)version_of(row), STR_ARGS(cli_text(row, "by")),
+                       STR_ARGS(cli_text(row, "at")), (long long)cli_number(row, "version"), STR_ARGS(cli_text(row, "by")),
                        STR_ARGS(cli_text(row, "action")), STR_ARGS(cli_text(row, "assignee")),
                        STR_ARGS(cli_text(row, "outcome")), STR_ARGS(cli_text(row, "note")));
 }
@@ -164,7 +155,7 @@ static void show_review(const struct run *run, struct json review)
                         printf(" (%s)", relative(run, cli_text(review, "due_at"), due, sizeof due));
                 printf("\n");
         }
-        printf("%-15s %lld\n", "version", (long long)version_of(review));
+        printf("%-15s %lld\n", "version", (long long)cli_number(review, "version"));
         show_history(review);
 }
 
@@ -219,7 +210,7 @@ static int change(struct run *run, const char *action)
         int status = send(run, &w, "review.change", &result);
         if (status == CLI_OK && !run->is_json && json_find(result, STR("review"), &review))
                 printf("%.*s is %.*s, version %lld\n", STR_ARGS(cli_text(review, "id")),
-                       STR_ARGS(cli_text(review, "status")), (long long)version_of(review));
+                       STR_ARGS(cli_text(review, "status")), (long long)cli_number(review, "version"));
         return status;
 }
 

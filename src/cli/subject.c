@@ -25,23 +25,14 @@ static int send(struct admin *admin, struct json_parser *parser, struct settings
         return status;
 }
 
-static long long number(struct json subject, const char *name)
-{
-        struct json value;
-        int64_t number = 0;
-        if (json_find(subject, str_from(name), &value))
-                (void)json_to_i64(value, &number);
-        return number;
-}
-
 static void print_subject(struct json result)
 {
         struct json subject;
         if (!json_find(result, STR("subject"), &subject))
                 return;
         printf("messages %lld, tickets %lld, compliance records %lld (%lld of them open), feedback %lld; since %.*s",
-               number(subject, "messages"), number(subject, "tickets"), number(subject, "records"),
-               number(subject, "held"), number(subject, "feedback"), STR_ARGS(cli_text(subject, "created_at")));
+               (long long)cli_number(subject, "messages"), (long long)cli_number(subject, "tickets"), (long long)cli_number(subject, "records"),
+               (long long)cli_number(subject, "held"), (long long)cli_number(subject, "feedback"), STR_ARGS(cli_text(subject, "created_at")));
         struct json erased;
         if (json_find(subject, STR("erased_at"), &erased) && json_type(erased) != JSON_NULL)
                 printf("; erased at %.*s", STR_ARGS(cli_text(subject, "erased_at")));

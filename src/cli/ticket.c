@@ -82,15 +82,6 @@ static int list(struct run *run)
 
 /* ---- show, update, comment ---- */
 
-static int64_t version_of(struct json object)
-{
-        struct json value;
-        int64_t version = 0;
-        if (json_find(object, STR("version"), &value))
-                json_to_i64(value, &version);
-        return version;
-}
-
 static void show_history(struct json ticket)
 {
         struct json history, event;
@@ -99,7 +90,7 @@ static void show_history(struct json ticket)
         struct json_iter iter = json_iter(history);
         while (json_next(&iter, NULL, &event))
                 printf("%.*s  version %lld  %.*s  %.*s: %.*s -> %.*s\n", STR_ARGS(cli_text(event, "at")),
-                       (long long)version_of(event), STR_ARGS(cli_text(event, "by")), STR_ARGS(cli_text(event, "field")),
+                       (long long)cli_number(event, "version"), STR_ARGS(cli_text(event, "by")), STR_ARGS(cli_text(event, "field")),
                        STR_ARGS(cli_text(event, "from")), STR_ARGS(cli_text(event, "to")));
 }
 
@@ -112,7 +103,7 @@ static int show_ticket(struct json result)
                 return CLI_FAILED;
         for (size_t i = 0; i < sizeof members / sizeof *members; i++)
                 printf("%-11s %.*s\n", members[i], STR_ARGS(cli_text(ticket, members[i])));
-        printf("%-11s %lld\n", "version", (long long)version_of(ticket));
+        printf("%-11s %lld\n", "version", (long long)cli_number(ticket, "version"));
         show_history(ticket);
         return CLI_OK;
 }
@@ -132,7 +123,7 @@ static int tell_version(int status, struct json result)
 {
         struct json ticket;
         if (status == CLI_OK && json_find(result, STR("ticket"), &ticket))
-                printf("%.*s has version %lld\n", STR_ARGS(cli_text(ticket, "id")), (long long)version_of(ticket));
+                printf("%.*s has version %lld\n", STR_ARGS(cli_text(ticket, "id")), (long long)cli_number(ticket, "version"));
         return status;
 }
 

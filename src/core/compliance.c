@@ -55,15 +55,6 @@ const char *compliance_filter_set(struct compliance_filter *filter, struct str n
         return NULL;
 }
 
-static void write_time(struct json_writer *w, const char *name, int64_t wall_ms)
-{
-        json_key(w, name);
-        if (wall_ms)
-                json_time(w, wall_ms);
-        else
-                json_null(w);
-}
-
 static void write_message(struct json_writer *w, const struct compliance *record)
 {
         char hex[65];
@@ -89,10 +80,10 @@ void compliance_write(struct json_writer *w, struct arena *arena, const struct c
         json_member(w, "id", record_id_text(arena, "cmp_", record->id));
         json_member(w, "message_id", record_id_text(arena, "msg_", record->id));
         json_member(w, "review_id", record_id_text(arena, "rev_", record->id));
-        write_time(w, "received_at", record->received_at_ms);
-        write_time(w, "due_at", record->due_at_ms);
-        write_time(w, "acknowledged_at", record->acknowledged_at_ms);
-        write_time(w, "resolved_at", record->resolved_at_ms);
+        json_time_member(w, "received_at", record->received_at_ms);
+        json_time_member(w, "due_at", record->due_at_ms);
+        json_time_member(w, "acknowledged_at", record->acknowledged_at_ms);
+        json_time_member(w, "resolved_at", record->resolved_at_ms);
         json_member(w, "category", str_from(category_name(CATEGORY_SAFETY_COMPLIANCE)));
         json_member(w, "severity", str_from(severity_name(record->severity)));
         json_member(w, "intent", str_from(intent_name(record->intent)));

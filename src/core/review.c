@@ -236,16 +236,6 @@ const char *review_filter_set(struct review_filter *filter, struct str name, str
 
 /* ---- JSON ---- */
 
-/* 0: it has not happened. */
-static void write_time(struct json_writer *w, const char *name, int64_t wall_ms)
-{
-        json_key(w, name);
-        if (wall_ms)
-                json_time(w, wall_ms);
-        else
-                json_null(w);
-}
-
 static void write_history(struct json_writer *w, struct arena *arena, const struct review_history *history)
 {
         json_key(w, "history");
@@ -255,7 +245,7 @@ static void write_history(struct json_writer *w, struct arena *arena, const stru
                 json_open(w, '{');
                 json_key(w, "version");
                 json_i64(w, event->version);
-                write_time(w, "at", event->at_ms);
+                json_time_member(w, "at", event->at_ms);
                 json_member(w, "by", event->by);
                 json_member(w, "action", str_from(review_action_name(event->action)));
                 json_member(w, "assignee", event->assignee);
@@ -269,7 +259,7 @@ static void write_history(struct json_writer *w, struct arena *arena, const stru
         for (size_t i = 0; i < history->message_count; i++) {
                 json_open(w, '{');
                 json_member(w, "message_id", record_id_text(arena, "msg_", history->messages[i].id));
-                write_time(w, "received_at", history->messages[i].received_at_ms);
+                json_time_member(w, "received_at", history->messages[i].received_at_ms);
                 json_member(w, "text", history->messages[i].text.safe);
                 json_close(w, '}');
         }
@@ -285,7 +275,7 @@ void review_write_originals(struct json_writer *w, struct arena *arena, const st
                 const struct review_original *item = &originals->items[i];
                 json_open(w, '{');
                 json_member(w, "message_id", record_id_text(arena, "msg_", item->id));
-                write_time(w, "received_at", item->received_at_ms);
+                json_time_member(w, "received_at", item->received_at_ms);
                 json_key(w, "original");
                 if (item->content.raw.ptr)
                         json_raw(w, item->content.raw);
@@ -305,8 +295,8 @@ static void write_message(struct json_writer *w, struct arena *arena, const stru
         json_member(w, "message_id", record_id_text(arena, "msg_", review->id));
         json_member(w, "compliance_id", has_record ? record_id_text(arena, "cmp_", review->id) : (struct str){0});
         json_member(w, "request_id", ident_str(&review->request_id));
-        write_time(w, "received_at", review->received_at_ms);
-        write_time(w, "due_at", review->due_at_ms);
+        json_time_member(w, "received_at", review->received_at_ms);
+        json_time_member(w, "due_at", review->due_at_ms);
         json_member(w, "category", str_from(category_name(review->category)));
         json_member(w, "intent", str_from(intent_name(review->intent)));
         json_member(w, "severity", str_from(has_record ? severity_name(review->severity) : NULL));
@@ -322,9 +312,9 @@ void review_write(struct json_writer *w, struct arena *arena, const struct revie
         json_member(w, "reason", review->reason);
         json_member(w, "status", str_from(review_status_name(review->status)));
         json_member(w, "assignee", review->assignee);
-        write_time(w, "acknowledged_at", review->acknowledged_at_ms);
-        write_time(w, "updated_at", review->updated_at_ms);
-        write_time(w, "resolved_at", review->resolved_at_ms);
+        json_time_member(w, "acknowledged_at", review->acknowledged_at_ms);
+        json_time_member(w, "updated_at", review->updated_at_ms);
+        json_time_member(w, "resolved_at", review->resolved_at_ms);
         json_member(w, "outcome", str_from(review_outcome_name(review->outcome)));
         json_member(w, "text", review->text.safe);
         json_member(w, "suggested_reply", review->suggested_reply.safe);
